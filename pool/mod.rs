@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The atomic DMA pools: memory that is ready for devices before anyone asks, for drivers that
+//! allocate where they must not sleep.
+//!
+//! Here the pools are created, and requests find their pool, block and way back. The files beside
+//! this one do the parts:
+//!
+//! - [`param`] and [`policy`] (pure, with [`zone`]): which pools there are, and how they grow;
+//! - [`chunk`] over [`gen_pool`]: the memory of one chunk and the allocator of its pages;
+//! - [`table`]: the chunks of all pools, walked without a lock;
+//! - [`growth`]: the work item that adds chunks;
+//! - [`machine`]: what the running kernel says about the machine;
+//! - [`failure`] with [`ratelimit`]: what is said when a request cannot be served;
+//! - [`debugfs`]: sizes and counters for people.
+//!
+//! Nothing here knows whether it is a module or built in.
+
+pub(crate) mod chunk;
+pub(crate) mod debugfs;
+pub(crate) mod failure;
+pub(crate) mod gen_pool;
+pub(crate) mod growth;
+pub(crate) mod machine;
+pub(crate) mod param;
+pub(crate) mod policy;
+pub(crate) mod ratelimit;
+pub(crate) mod table;
+pub(crate) mod zone;
+
+use kernel::{
+    bindings,
+    io::PhysAddr,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu,
+        Arc,
+        ArcBorrow, //
+    },
+    workqueue::{
+        new_work,
+        Work, //
+    },
+};
+
+use self::{
+    chunk::Chunk,
+    failure::Failure,
+    policy::Plan,
+    ratelimit::RateLimit,
+    table::{
+        Chunks,
+        Table, //
+    },
+    zone::{
+        search_order,
+        PerZone,
+        Zone,
+        ZoneSet, //
+    },
+};
+
+/// Largest order of a block of the page allocator.
+const MAX_ORDER: u32 = bindings::MAX_PAGE_ORDER;
+
+/// Size below which a pool is not pieced together; smaller chunks cost more than they hold.
+const MIN_PIECE: usize = 128 << 10;
+
+/// Asks whether a device can address a block, as `phys_addr_ok` of `dma_alloc_from_pool()`.
+pub(crate) type PhysAddrOk =
+    Option<unsafe extern "C" fn(*mut bindings::device, PhysAddr, usize) -> bool>;
+
+/// What a caller of `dma_alloc_from_pool()` wants.
+pub(crate) struct Request {
+    /// The device; may be NULL. Only passed on and named in messages.
+    pub(crate) dev: *mut bindings::device,
+    /// Bytes.
+    pub(crate) size: usize,
+    /// The pool that is searched first.
+    pub(crate) zone: Zone,
+    /// Whether the memory has to be decrypted.
+    pub(crate) cc_shared: bool,
+    /// Rejects memory that the device cannot address.
+    pub(crate) phys_addr_ok: PhysAddrOk,
+}
+
+/// Memory for a device: whole pages, zeroed.
+pub(crate) struct Block {
+    /// Kernel address.
+    pub(crate) virt: *mut u8,
+    /// Physical address.
+    pub(crate) phys: PhysAddr,
+}
+
+/// Why a pool did not serve a request.
+enum Miss {
+    /// No piece of that size is free.
+    Full,
+    /// The device can address none of the pieces that are free.
+    Rejected,
+}
+
+/// The pool of one zone.
+pub(crate) struct Pool {
+    zone: Zone,
+    /// Whether its memory is decrypted.
+    cc_shared: bool,
+    /// Bytes at creation. The pool grows when less than that is free.
+    initial: usize,
+    /// Bytes in all its chunks.
+    size: Atomic<usize>,
+    /// Bytes in blocks that are out.
+    in_use: Atomic<usize>,
+    /// Bytes of the largest request that found no free piece since the pool last grew.
+    wanted: Atomic<usize>,
+}
+
+impl Pool {
+    /// Creates the pool of `zone` with `size` bytes, as far as there is memory, in new chunks.
+    ///
+    /// Says in the log what became of it; `None` if there is no memory at all. May sleep.
+    fn new(zone: Zone, size: usize, cc_shared: bool, chunks: &mut Chunks) -> Option<Self> {
+        let mut initial = 0;
+
+        while let Some(missing) = size.checked_sub(initial).filter(|missing| *missing != 0) {
+            let first = policy::largest_order(missing, PAGE_SIZE, MAX_ORDER);
+            let last = match initial {
+                0 => 0,
+                _ => first.min(policy::largest_order(MIN_PIECE, PAGE_SIZE, MAX_ORDER)),
+            };
+            let Ok(chunk) = Chunk::new(zone, first, last, cc_shared) else {
+                break;
+            };
+            let added = chunk.size();
+
+            if chunks.push(chunk).is_err() {
+                break;
+            }
+            initial += added;
+        }
+
+        if initial == 0 {
+            pr_err!(
+                "DMA: failed to allocate {} KiB {} pool for atomic allocation\n",
+                size >> 10,
+                zone.gfp_name()
+            );
+            return None;
+        }
+        pr_info!(
+            "DMA: preallocated {} KiB {} pool for atomic allocations\n",
+            initial >> 10,
+            zone.gfp_name()
+        );
+        if initial < size {
+            pr_warn!(
+                "DMA: memory is short, the {} pool lacks {} of {} KiB\n",
+                zone.name(),
+                (size - initial) >> 10,
+                size >> 10
+            );
+        }
+
+        Some(Self {
+            zone,
+            cc_shared,
+            initial,
+            size: Atomic::new(initial),
+            in_use: Atomic::new(0),
+            wanted: Atomic::new(0),
+        })
+    }
+
+    /// Bytes that are free, as far as can be told while others allocate and free.
+    fn avail(&self) -> usize {
+        self.size
+            .load(Relaxed)
+            .saturating_sub(self.in_use.load(Relaxed))
+    }
+
+    /// Takes a block from the first chunk that has one the device can address.
+    ///
+    /// `size` is the request's, rounded up to pages.
+    fn alloc(&self, chunks: &Chunks, request: &Request, size: usize) -> Result<Block, Miss> {
+        let mut miss = Miss::Full;
+
+        for chunk in chunks.of(self.zone) {
+            let Some(offset) = chunk.alloc(size) else {
+                continue;
+            };
+            let phys = chunk.phys_at(offset);
+
+            if let Some(phys_addr_ok) = request.phys_addr_ok {
+                // SAFETY: The caller of `dma_alloc_from_pool()` passed both, to be used like this.
+                if !unsafe { phys_addr_ok(request.dev, phys, request.size) } {
+                    // SAFETY: Just allocated with this size, and not handed out.
+                    unsafe { chunk.free(offset, size) };
+                    miss = Miss::Rejected;
+                    continue;
+                }
+            }
+
+            self.in_use.add(size, Relaxed);
+            return Ok(Block {
+                virt: chunk.virt_at(offset),
+                phys,
+            });
+        }
+        Err(miss)
+    }
+}
+
+/// All pools of the machine.
+#[pin_data]
+pub(crate) struct Pools {
+    pools: PerZone<Option<Pool>>,
+    /// The zones whose pool exists.
+    present: ZoneSet,
+    /// Whether the user wants no pools.
+    disabled: bool,
+    /// Size of the pools that do not exist, for debugfs: 0.
+    no_size: Atomic<usize>,
+    /// Requests that failed because the user wants no pools.
+    disabled_allocs: Atomic<usize>,
+    #[pin]
+    disabled_limit: RateLimit,
+    #[pin]
+    table: Table,
+    #[pin]
+    growth: Work<Self>,
+}
+
+impl Pools {
+    /// Creates the pools of a plan, as far as there is memory.
+    ///
+    /// # Context
+    ///
+    /// Process context; may sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if memory for the bookkeeping is missing. A pool whose zone is out of memory is
+    /// left out, and the log says so.
+    pub(crate) fn new(plan: &Plan, cc_shared: bool) -> Result<Arc<Self>> {
+        let mut chunks = Chunks::new();
+        let mut present = ZoneSet::EMPTY;
+        let pools = plan.pools.map(|zone, size| {
+            let pool = Pool::new(zone, size?, cc_shared, &mut chunks)?;
+
+            present = present.with(zone);
+            Some(pool)
+        });
+
+        Arc::pin_init(
+            try_pin_init!(Self {
+                pools,
+                present,
+                disabled: plan.disabled,
+                no_size: Atomic::new(0),
+                disabled_allocs: Atomic::new(0),
+                disabled_limit <- RateLimit::new(),
+                table <- Table::new(chunks),
+                growth <- new_work!("dma_pool_growth"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Serves a request from the first pool that can, and has a pool grow that is low or full.
+    ///
+    /// The pools are searched in the order of C's `dma_guess_pool()`; those of the other kind of
+    /// memory (`cc_shared`) are passed over.
+    ///
+    /// # Context
+    ///
+    /// Any context but NMI, under RCU; takes no lock.
+    pub(crate) fn alloc(
+        self: ArcBorrow<'_, Self>,
+        guard: &rcu::Guard,
+        request: &Request,
+    ) -> Result<Block, Failure> {
+        let chunks = self.table.read(guard);
+        let size = whole_pages(request.size);
+        let mut found = false;
+        let mut full = None;
+
+        for zone in search_order(request.zone, self.present) {
+            let Some(pool) = self.pools.get(zone) else {
+                continue;
+            };
+
+            if pool.cc_shared != request.cc_shared {
+                continue;
+            }
+            found = true;
+            match pool.alloc(chunks, request, size) {
+                Ok(block) => {
+                    if pool.avail() < pool.initial {
+                        growth::schedule(self);
+                    }
+                    // Here and not at free: until then the device may still write. All of the last
+                    // page, as a driver may map it to user space.
+                    //
+                    // SAFETY: The block has `size` bytes and belongs to this request alone.
+                    unsafe { block.virt.write_bytes(0, size) };
+                    return Ok(block);
+                }
+                Err(Miss::Full) => full = full.or(Some(pool)),
+                Err(Miss::Rejected) => (),
+            }
+        }
+
+        if let Some(pool) = full {
+            pool.want(size);
+            growth::schedule(self);
+        }
+        Err(match (found, self.disabled) {
+            (true, _) => Failure::Exhausted,
+            (false, true) => Failure::Disabled,
+            (false, false) => Failure::Missing,
+        })
+    }
+
+    /// Takes back the block at the kernel address `virt`; whether it is from these pools.
+    ///
+    /// # Context
+    ///
+    /// Any context but NMI, under RCU; takes no lock.
+    ///
+    /// # Safety
+    ///
+    /// If the address is from these pools, it is that of a block that [`alloc`](Self::alloc)
+    /// returned for a `size` that rounds up to the same number of pages, and that is not in use any
+    /// more.
+    pub(crate) unsafe fn free(&self, guard: &rcu::Guard, virt: usize, size: usize) -> bool {
+        // SAFETY: As promised by the caller.
+        unsafe { self.free_if(guard, size, |chunk| chunk.offset_of_virt(virt, size)) }
+    }
+
+    /// Takes back the block at the physical address `phys`, as [`free`](Self::free) does.
+    ///
+    /// # Safety
+    ///
+    /// As for [`free`](Self::free).
+    pub(crate) unsafe fn free_phys(&self, guard: &rcu::Guard, phys: PhysAddr, size: usize) -> bool {
+        // SAFETY: As promised by the caller.
+        unsafe { self.free_if(guard, size, |chunk| chunk.offset_of_phys(phys, size)) }
+    }
+
+    /// Takes back the block at the offset that `find` returns for one of the chunks.
+    ///
+    /// # Safety
+    ///
+    /// The offset is that of a block of that chunk as described at [`free`](Self::free).
+    unsafe fn free_if(
+        &self,
+        guard: &rcu::Guard,
+        size: usize,
+        find: impl Fn(&Chunk) -> Option<usize>,
+    ) -> bool {
+        let chunks = self.table.read(guard);
+        let Some((chunk, offset)) = chunks.iter().find_map(|chunk| Some((chunk, find(chunk)?)))
+        else {
+            return false;
+        };
+
+        // SAFETY: As promised by the caller.
+        unsafe { chunk.free(offset, size) };
+        if let Some(pool) = self.pools.get(chunk.zone()) {
+            pool.in_use.fetch_sub(whole_pages(size), Relaxed);
+        }
+        true
+    }
+}
+
+/// Rounds up to whole pages; to the largest number, more than any chunk has, if there is none.
+fn whole_pages(size: usize) -> usize {
+    size.checked_next_multiple_of(PAGE_SIZE)
+        .unwrap_or(usize::MAX)
+}
