@@ -2,18 +2,14 @@
 
 //! The atomic DMA pools of Linux, `kernel/dma/pool.c`, in Rust.
 //!
-//! This file is the module as the kernel sees it: it sets the pools up, hands them to the DMA layer
-//! and takes them down, and has the three functions that the DMA layer calls. The pools are in
-//! [`pool`], the options in [`cmdline`].
-//!
-//! C header: [`include/linux/dma-pool-provider.h`](srctree/include/linux/dma-pool-provider.h)
+//! This file sets the pools up and takes them down, and translates the three functions that the DMA
+//! layer calls. The pools are in [`pool`], the options in [`cmdline`]; [`linkage`] connects both to
+//! the kernel, as a module or built in.
 
 use core::ptr::null_mut;
 
 use kernel::{
     bindings,
-    error::to_result,
-    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::{
@@ -30,10 +26,10 @@ use kernel::{
 
 use crate::pool::{
     chunk::wanted_zone,
-    debugfs::Debugfs,
     failure::Failure,
     growth,
     machine,
+    param,
     policy,
     PhysAddrOk,
     Pools,
@@ -41,10 +37,12 @@ use crate::pool::{
 };
 
 mod cmdline;
+mod linkage;
 mod pool;
 
+#[cfg(MODULE)]
 module! {
-    type: RustDmaPool,
+    type: linkage::RustDmaPool,
     name: "rust_dma_pool",
     authors: ["rust_dma_pool developers"],
     description: "Atomic DMA pools in Rust",
@@ -54,85 +52,39 @@ module! {
 
 /// The pools that serve requests; NULL while there are none.
 ///
-/// Whoever changes it waits for an RCU grace period before the old pools go away.
+/// Whoever takes them away waits for an RCU grace period before they are dropped.
 static POOLS: Atomic<*mut Pools> = Atomic::new(null_mut());
 
-/// What the DMA layer calls while this module provides the pools.
-struct Provider(bindings::dma_pool_provider);
-
-// SAFETY: It is never written.
-unsafe impl Sync for Provider {}
-
-static PROVIDER: Provider = Provider(bindings::dma_pool_provider {
-    owner: (&raw const bindings::__this_module).cast_mut(),
-    alloc: Some(alloc_from_pool),
-    free: Some(free_from_pool),
-    free_page: Some(free_from_pool_page),
-});
-
-/// The module while it is loaded: it provides the pools.
-struct RustDmaPool {
-    // First, so that nobody reads sizes of pools that are going away.
-    _debugfs: Debugfs,
-    _registration: Registration,
-}
-
-impl kernel::Module for RustDmaPool {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        let request = cmdline::read(PAGE_SIZE)?;
-        let machine = machine::describe();
-        let plan = policy::decide(&request, &machine, &mut log);
-        let pools = Pools::new(&plan, machine.encryption != policy::Encryption::None)?;
-        let registration = Registration::new(pools.clone())?;
-
-        Ok(Self {
-            _debugfs: Debugfs::new(pools),
-            _registration: registration,
-        })
-    }
-}
-
-/// Logs what was decided.
-fn log(note: policy::Note) {
-    // The notes are free of the `kernel` crate, and implement `core`'s `Display`.
-    if note.is_warning() {
-        pr_warn!("{}\n", core::format_args!("{note}"));
-    } else {
-        pr_info!("{}\n", core::format_args!("{note}"));
-    }
-}
-
-/// The DMA layer calls us for as long as this object lives.
+/// Creates the pools that `request` asks for on this machine, and logs what was decided.
 ///
-/// # Invariants
+/// Process context; may sleep. `ENOMEM` if memory for the bookkeeping is missing.
+fn create(request: param::Request) -> Result<Arc<Pools>> {
+    let machine = machine::describe();
+    let plan = policy::decide(&request, &machine, &mut |note| {
+        // The notes are free of the `kernel` crate and implement `core`'s `Display`.
+        if note.is_warning() {
+            pr_warn!("{}\n", core::format_args!("{note}"));
+        } else {
+            pr_info!("{}\n", core::format_args!("{note}"));
+        }
+    });
+
+    Pools::new(&plan, machine.encryption != policy::Encryption::None)
+}
+
+/// Lets `pools` serve requests, until [`serve_no_more`].
+fn serve_from(pools: &Arc<Pools>) {
+    POOLS.store(Arc::as_ptr(pools).cast_mut(), Release);
+}
+
+/// Undoes [`serve_from`], and stops the growth of `pools`.
 ///
-/// `POOLS` is the pointer of `pools`, and `PROVIDER` is registered.
-struct Registration {
-    pools: Arc<Pools>,
-}
-
-impl Registration {
-    fn new(pools: Arc<Pools>) -> Result<Self> {
-        POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
-        // SAFETY: The provider is a static, and its functions may be called from here on. They are
-        // not called any more once `drop` has unregistered it, before which the module cannot go.
-        to_result(unsafe { bindings::dma_pool_register_provider(&raw const PROVIDER.0) })
-            .inspect_err(|_| POOLS.store(null_mut(), Relaxed))?;
-        // INVARIANT: Both were just done.
-        Ok(Self { pools })
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // Returns after a grace period, so that no reader is left inside. No block is out either:
-        // each holds a reference on the module.
-        //
-        // SAFETY: By the type invariants the provider is registered.
-        unsafe { bindings::dma_pool_unregister_provider(&raw const PROVIDER.0) };
-        POOLS.store(null_mut(), Relaxed);
-        growth::stop(&self.pools);
-    }
+/// Process context; sleeps. No request may come in any more.
+#[cfg_attr(not(MODULE), expect(dead_code, reason = "what is built in stays"))]
+fn serve_no_more(pools: &Arc<Pools>) {
+    POOLS.store(null_mut(), Relaxed);
+    rcu::synchronize_rcu();
+    growth::stop(pools);
 }
 
 /// The pools, if they are set up.
@@ -148,13 +100,14 @@ fn pools(_guard: &rcu::Guard) -> Option<ArcBorrow<'_, Pools>> {
     Some(unsafe { ArcBorrow::from_raw(pools) })
 }
 
-/// See `dma_alloc_from_pool()`.
+/// Implements `dma_alloc_from_pool()`.
 ///
 /// # Safety
 ///
 /// `dev` is NULL or a device, `cpu_addr` is valid for writes, and `phys_addr_ok` may be called for
 /// this device in this context.
-unsafe extern "C" fn alloc_from_pool(
+#[inline]
+unsafe fn alloc(
     dev: *mut bindings::device,
     size: usize,
     cpu_addr: *mut *mut c_void,
@@ -187,32 +140,27 @@ unsafe extern "C" fn alloc_from_pool(
     }
 }
 
-/// See `dma_free_from_pool()`.
+/// Implements `dma_free_from_pool()`.
 ///
 /// # Safety
 ///
-/// If `start` is from the pools, it is a block that is not in use any more.
-unsafe extern "C" fn free_from_pool(
-    _dev: *mut bindings::device,
-    start: *mut c_void,
-    size: usize,
-) -> bool {
+/// If `start` is from the pools, it is a block of `size` bytes that is not in use any more.
+#[inline]
+unsafe fn free(start: *mut c_void, size: usize) -> bool {
     let guard = rcu::read_lock();
 
     // SAFETY: As promised by the caller.
     pools(&guard).is_some_and(|pools| unsafe { pools.free(&guard, start as usize, size) })
 }
 
-/// See `dma_free_from_pool_page()`.
+/// Implements `dma_free_from_pool_page()`.
 ///
 /// # Safety
 ///
-/// `page` is valid; if it is from the pools, it is the first of a block that is not in use any more.
-unsafe extern "C" fn free_from_pool_page(
-    _dev: *mut bindings::device,
-    page: *mut bindings::page,
-    size: usize,
-) -> bool {
+/// `page` is valid. If it is from the pools, it is the first of a block of `size` bytes that is not
+/// in use any more.
+#[inline]
+unsafe fn free_page(page: *mut bindings::page, size: usize) -> bool {
     let guard = rcu::read_lock();
     // SAFETY: The page is valid, as promised by the caller.
     let phys = unsafe { bindings::page_to_phys(page) };

@@ -421,3 +421,68 @@ fn cma_in_zone(zone: Zone) -> bool {
         _ => true,
     }
 }
+
+#[kunit_tests(rust_dma_pool_chunk)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_addresses_only() -> Result {
+        let chunk = Chunk::new(Zone::Dma32, 2, 0, false)?;
+        let size = chunk.size();
+        let (virt, phys) = (chunk.virt_at(0) as usize, chunk.phys_at(0));
+
+        assert_eq!(chunk.offset_of_virt(virt, size), Some(0));
+        assert_eq!(chunk.offset_of_virt(virt + 1, size - 1), Some(1));
+        assert_eq!(chunk.offset_of_virt(virt + size - 1, 1), Some(size - 1));
+        assert_eq!(chunk.offset_of_virt(virt, size + 1), None);
+        assert_eq!(chunk.offset_of_virt(virt + 1, size), None);
+        assert_eq!(chunk.offset_of_virt(virt - 1, 1), None);
+        assert_eq!(chunk.offset_of_virt(virt + size, 1), None);
+        assert_eq!(chunk.offset_of_virt(virt, usize::MAX), None);
+        assert_eq!(chunk.offset_of_virt(0, 1), None);
+        assert_eq!(chunk.offset_of_phys(phys, size), Some(0));
+        assert_eq!(chunk.offset_of_phys(phys - 1, 1), None);
+        assert_eq!(chunk.offset_of_phys(phys + size as PhysAddr, 1), None);
+        assert_eq!(chunk.offset_of_phys(PhysAddr::MAX, 1), None);
+        Ok(())
+    }
+
+    #[test]
+    fn is_below_the_limit_of_its_zone() -> Result {
+        let chunk = Chunk::new(Zone::Dma32, 0, 0, false)?;
+
+        // SAFETY: Set once at boot.
+        let limit = unsafe { bindings::zone_dma_limit }.max(u64::from(u32::MAX));
+
+        assert!(chunk.phys_at(chunk.size() - 1) <= limit);
+        Ok(())
+    }
+
+    #[test]
+    fn takes_fewer_pages_than_asked_for_when_it_must() -> Result {
+        // No block is this large, so that the order comes down until one is.
+        let chunk = Chunk::new(Zone::Dma32, bindings::MAX_PAGE_ORDER + 3, 0, false)?;
+
+        assert!(chunk.size() <= PAGE_SIZE << bindings::MAX_PAGE_ORDER);
+        assert!(Chunk::new(
+            Zone::Dma32,
+            bindings::MAX_PAGE_ORDER + 3,
+            bindings::MAX_PAGE_ORDER + 1,
+            false
+        )
+        .is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn is_encrypted_again_before_its_pages_go_back() -> Result {
+        let block = PageBlock::new(Zone::Dma32, 1).ok_or(ENOMEM)?;
+        let mut shared = SharedBlock::new(block, true)?;
+
+        assert_eq!(shared.state, State::Shared);
+        shared.encrypt();
+        assert_eq!(shared.state, State::Private);
+        Ok(())
+    }
+}

@@ -154,3 +154,63 @@ unsafe impl Send for GenPool {}
 // SAFETY: Allocation, free and the sums are lock-less and may run concurrently (head of
 // `lib/genalloc.c`); the only range is added before the object is shared.
 unsafe impl Sync for GenPool {}
+
+#[kunit_tests(rust_dma_pool_gen_pool)]
+mod tests {
+    use super::*;
+    use kernel::page::PAGE_SIZE;
+
+    // `gen_pool` never touches the memory, so that any range will do.
+    const START: usize = 0x4000_0000;
+    const PAGES: usize = 8;
+
+    #[test]
+    fn hands_out_each_page_once() -> Result {
+        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
+        let mut seen = 0usize;
+
+        for _ in 0..PAGES {
+            let page = (pool.alloc(1).ok_or(ENOMEM)? - START) / PAGE_SIZE;
+
+            assert!(page < PAGES);
+            assert_eq!(seen & 1 << page, 0);
+            seen |= 1 << page;
+        }
+        assert!(pool.alloc(1).is_none());
+        assert_eq!(pool.avail(), 0);
+        for page in 0..PAGES {
+            // SAFETY: Each page is allocated, as just seen.
+            unsafe { pool.free(START + page * PAGE_SIZE, 1) };
+        }
+        assert!(pool.is_idle());
+        Ok(())
+    }
+
+    #[test]
+    fn aligns_to_the_order_of_the_size() -> Result {
+        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
+        let page = pool.alloc(PAGE_SIZE).ok_or(ENOMEM)?;
+        let three = pool.alloc(3 * PAGE_SIZE).ok_or(ENOMEM)?;
+
+        assert_eq!(three % (4 * PAGE_SIZE), 0);
+        assert_eq!(pool.avail(), (PAGES - 4) * PAGE_SIZE);
+        // SAFETY: Both were just allocated with these sizes.
+        unsafe {
+            pool.free(page, PAGE_SIZE);
+            pool.free(three, 3 * PAGE_SIZE);
+        }
+        assert!(pool.is_idle());
+        Ok(())
+    }
+
+    #[test]
+    fn refuses_nothing_and_too_much() -> Result {
+        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
+
+        assert!(pool.alloc(0).is_none());
+        assert!(pool.alloc((PAGES + 1) * PAGE_SIZE).is_none());
+        assert!(pool.alloc(usize::MAX).is_none());
+        assert!(pool.is_idle());
+        Ok(())
+    }
+}

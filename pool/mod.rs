@@ -26,6 +26,8 @@ pub(crate) mod param;
 pub(crate) mod policy;
 pub(crate) mod ratelimit;
 pub(crate) mod table;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 pub(crate) mod zone;
 
 use kernel::{

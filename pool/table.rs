@@ -135,3 +135,27 @@ impl PinnedDrop for Table {
         drop(unsafe { KBox::from_raw(self.current.load(Relaxed)) });
     }
 }
+
+#[kunit_tests(rust_dma_pool_table)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_keep_the_state_they_read() -> Result {
+        let mut first = Chunks::new();
+
+        first.push(Chunk::new(Zone::Dma32, 0, 0, false)?)?;
+        let table = KBox::pin_init(Table::new(first), GFP_KERNEL)?;
+        let before = count(&table, Zone::Dma32);
+
+        table.add(Chunk::new(Zone::Dma32, 1, 0, false)?)?;
+        assert_eq!(before, 1);
+        assert_eq!(count(&table, Zone::Dma32), 2);
+        assert_eq!(count(&table, Zone::Dma), 0);
+        Ok(())
+    }
+
+    fn count(table: &Table, zone: Zone) -> usize {
+        table.read(&rcu::read_lock()).of(zone).count()
+    }
+}
