@@ -38,29 +38,24 @@ impl Options {
         }
     }
 
-    /// What the kernel was booted with, if neither option was given.
-    pub(crate) fn or_kernel_command_line(self) -> Self {
-        match self {
-            Self {
-                pool: None,
-                size: None,
-            } => Self::of_kernel_command_line(),
-            given => given,
-        }
-    }
-
     /// Makes sense of the values.
     ///
-    /// # Errors
-    ///
-    /// `EINVAL` for a value that is not understood; the log says which, and what would be.
-    pub(crate) fn parse(self) -> Result<Request> {
-        Ok(Request {
-            pool: parse("coherent_pool", self.pool, |text| {
-                parse_pool(text, PAGE_SIZE)
-            })?,
-            size: parse("coherent_pool_size", self.size, parse_size)?,
-        })
+    /// A value that is not understood counts as not given, and makes the second result `EINVAL`; the
+    /// log says which it is, and what would be understood.
+    pub(crate) fn parse(self) -> (Request, Result) {
+        let pool = parse("coherent_pool", self.pool, |text| {
+            parse_pool(text, PAGE_SIZE)
+        });
+        let size = parse("coherent_pool_size", self.size, parse_size);
+        let valid = pool.and(size).map(|_| ());
+
+        (
+            Request {
+                pool: pool.unwrap_or(None),
+                size: size.unwrap_or(None),
+            },
+            valid,
+        )
     }
 }
 

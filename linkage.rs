@@ -3,8 +3,8 @@
 //! How the pools and the kernel find each other: all that differs between module and built-in.
 //!
 //! A module has parameters, registers with the DMA layer and can go away again. Built in, the three
-//! functions have the names that the DMA layer calls, and an initcall that never ends its work sets
-//! the pools up. Both lead to the same few functions of the crate root.
+//! functions have the names that the DMA layer calls, and an initcall sets the pools up for good.
+//! Both lead to the same few functions of the crate root.
 
 /// Loaded with `insmod`.
 #[cfg(MODULE)]
@@ -175,14 +175,22 @@ mod module {
 
     impl kernel::Module for RustDmaPool {
         fn init(_module: &'static ThisModule) -> Result<Self> {
-            let parameters = Options {
+            let mut options = Options {
                 pool: COHERENT_POOL.get(),
                 size: COHERENT_POOL_SIZE.get(),
             };
-            // Parameters of its own make the module ignore the kernel command line.
-            let options = parameters.or_kernel_command_line();
-            // Nobody boots through insmod: a value that is not understood is an error.
-            let pools = crate::create(options.parse()?)?;
+
+            // Any parameter of its own makes the module ignore the kernel command line.
+            if options.pool.is_none() && options.size.is_none() {
+                options = Options::of_kernel_command_line();
+            }
+
+            let (request, valid) = options.parse();
+
+            // Nobody boots through insmod, so that a value that is not understood may be an error.
+            valid?;
+
+            let pools = crate::create(&request)?;
             let registration = Registration::new(pools.clone())?;
 
             Ok(Self {
@@ -239,3 +247,87 @@ mod module {
 }
 #[cfg(MODULE)]
 pub(crate) use module::RustDmaPool;
+
+/// Part of the kernel image, in the place of `kernel/dma/pool.c`.
+#[cfg(not(MODULE))]
+mod builtin {
+    use core::mem::forget;
+
+    use kernel::{
+        bindings,
+        prelude::*, //
+    };
+
+    use crate::{
+        cmdline::Options,
+        pool::{
+            debugfs::Debugfs,
+            PhysAddrOk, //
+        },
+    };
+
+    /// Sets the pools up. Called once, as a `postcore_initcall()`: before any driver needs them.
+    #[export]
+    pub extern "C" fn rust_dma_pool_init() -> c_int {
+        // A machine has to boot, so that a value that is not understood counts as absent.
+        let (request, _) = Options::of_kernel_command_line().parse();
+
+        match crate::create(&request) {
+            Ok(pools) => {
+                crate::serve_from(&pools);
+                // What is built in stays.
+                forget(Debugfs::new(pools));
+                0
+            }
+            Err(error) => error.to_errno(),
+        }
+    }
+
+    /// See `include/linux/dma-map-ops.h`.
+    ///
+    /// # Safety
+    ///
+    /// As [`crate::alloc`].
+    #[export]
+    pub unsafe extern "C" fn dma_alloc_from_pool(
+        dev: *mut bindings::device,
+        size: usize,
+        cpu_addr: *mut *mut c_void,
+        gfp: bindings::gfp_t,
+        attrs: c_ulong,
+        phys_addr_ok: PhysAddrOk,
+    ) -> *mut bindings::page {
+        // SAFETY: As promised by the caller.
+        unsafe { crate::alloc(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
+    }
+
+    /// See `include/linux/dma-map-ops.h`.
+    ///
+    /// # Safety
+    ///
+    /// As [`crate::free`].
+    #[export]
+    pub unsafe extern "C" fn dma_free_from_pool(
+        _dev: *mut bindings::device,
+        start: *mut c_void,
+        size: usize,
+    ) -> bool {
+        // SAFETY: As promised by the caller.
+        unsafe { crate::free(start, size) }
+    }
+
+    /// See `include/linux/dma-map-ops.h`.
+    ///
+    /// # Safety
+    ///
+    /// As [`crate::free_page`].
+    #[export]
+    pub unsafe extern "C" fn dma_free_from_pool_page(
+        _dev: *mut bindings::device,
+        page: *mut bindings::page,
+        size: usize,
+    ) -> bool {
+        // SAFETY: As promised by the caller.
+        unsafe { crate::free_page(page, size) }
+    }
+}

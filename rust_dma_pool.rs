@@ -50,6 +50,10 @@ module! {
     imports_ns: ["DMA_POOL"],
 }
 
+/// What lines in the log begin with, which `module!` says otherwise.
+#[cfg(not(MODULE))]
+const __LOG_PREFIX: &[u8] = b"rust_dma_pool\0";
+
 /// The pools that serve requests; NULL while there are none.
 ///
 /// Whoever takes them away waits for an RCU grace period before they are dropped.
@@ -58,9 +62,9 @@ static POOLS: Atomic<*mut Pools> = Atomic::new(null_mut());
 /// Creates the pools that `request` asks for on this machine, and logs what was decided.
 ///
 /// Process context; may sleep. `ENOMEM` if memory for the bookkeeping is missing.
-fn create(request: param::Request) -> Result<Arc<Pools>> {
+fn create(request: &param::Request) -> Result<Arc<Pools>> {
     let machine = machine::describe();
-    let plan = policy::decide(&request, &machine, &mut |note| {
+    let plan = policy::decide(request, &machine, &mut |note| {
         // The notes are free of the `kernel` crate and implement `core`'s `Display`.
         if note.is_warning() {
             pr_warn!("{}\n", core::format_args!("{note}"));
