@@ -3,7 +3,8 @@
 //! Growth in the background: a work item that adds chunks to pools that are low or were too full.
 //!
 //! How much is tried is [`policy::growth`]'s decision. A failure is not logged: the pool works as
-//! before, and the next request that finds it low tries again.
+//! before. It is tried again when half of what is free now is gone, or a request fails: a zone that
+//! is out of memory is not searched anew for every allocation.
 
 use kernel::{
     bindings, impl_has_work,
@@ -61,21 +62,26 @@ impl Pools {
     fn grow(&self, pool: &Pool) {
         let wanted = pool.wanted.xchg(0, Relaxed);
 
-        if wanted == 0 && pool.avail() >= pool.initial {
+        if wanted == 0 && !pool.is_low() {
             return;
         }
-        let size = pool.size.load(Relaxed);
-        let Some(orders) = policy::growth(size, wanted, PAGE_SIZE, MAX_ORDER) else {
-            return;
-        };
-        let Ok(chunk) = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared) else {
-            return;
-        };
-        let added = chunk.size();
+        match self.add_chunk(pool, wanted) {
+            Some(size) => {
+                pool.size.add(size, Relaxed);
+                pool.low.store(pool.initial, Relaxed);
+            }
+            None => pool.low.store(pool.avail() / 2, Relaxed),
+        }
+    }
 
-        if self.table.add(chunk).is_ok() {
-            pool.size.add(added, Relaxed);
-        }
+    /// Adds a chunk, if there is memory for one that is of use, and returns its size.
+    fn add_chunk(&self, pool: &Pool, wanted: usize) -> Option<usize> {
+        let orders = policy::growth(pool.size.load(Relaxed), wanted, PAGE_SIZE, MAX_ORDER)?;
+        let chunk = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared).ok()?;
+        let size = chunk.size();
+
+        self.table.add(chunk).ok()?;
+        Some(size)
     }
 }
 

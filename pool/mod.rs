@@ -112,8 +112,10 @@ pub(crate) struct Pool {
     zone: Zone,
     /// Whether its memory is decrypted.
     cc_shared: bool,
-    /// Bytes at creation. The pool grows when less than that is free.
+    /// Bytes at creation.
     initial: usize,
+    /// The pool grows when fewer bytes than this are free: `initial`, less after a growth failed.
+    low: Atomic<usize>,
     /// Bytes in all its chunks.
     size: Atomic<usize>,
     /// Bytes in blocks that are out.
@@ -172,6 +174,7 @@ impl Pool {
             zone,
             cc_shared,
             initial,
+            low: Atomic::new(initial),
             size: Atomic::new(initial),
             in_use: Atomic::new(0),
             wanted: Atomic::new(0),
@@ -183,6 +186,11 @@ impl Pool {
         self.size
             .load(Relaxed)
             .saturating_sub(self.in_use.load(Relaxed))
+    }
+
+    /// Whether it is time to grow.
+    fn is_low(&self) -> bool {
+        self.avail() < self.low.load(Relaxed)
     }
 
     /// Takes a block from the first chunk that has one the device can address.
@@ -302,7 +310,7 @@ impl Pools {
             found = true;
             match pool.alloc(chunks, request, size) {
                 Ok(block) => {
-                    if pool.avail() < pool.initial {
+                    if pool.is_low() {
                         growth::schedule(self);
                     }
                     // Here and not at free: until then the device may still write. All of the last
