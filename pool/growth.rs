@@ -23,7 +23,10 @@ use kernel::{
 
 use super::{
     chunk::Chunk,
-    policy,
+    policy::{
+        self,
+        Growth, //
+    },
     Pool,
     Pools,
     MAX_ORDER, //
@@ -65,7 +68,13 @@ impl Pools {
         if wanted == 0 && !pool.is_low() {
             return;
         }
-        match self.add_chunk(pool, wanted) {
+        // A request that no block can hold is not a reason to do, or to give up, anything.
+        let size = pool.size.load(Relaxed);
+        let Some(orders) = policy::growth(size, wanted, PAGE_SIZE, MAX_ORDER) else {
+            return;
+        };
+
+        match self.add_chunk(pool, orders) {
             Some(size) => {
                 pool.size.add(size, Relaxed);
                 pool.low.store(pool.initial, Relaxed);
@@ -75,8 +84,7 @@ impl Pools {
     }
 
     /// Adds a chunk, if there is memory for one that is of use, and returns its size.
-    fn add_chunk(&self, pool: &Pool, wanted: usize) -> Option<usize> {
-        let orders = policy::growth(pool.size.load(Relaxed), wanted, PAGE_SIZE, MAX_ORDER)?;
+    fn add_chunk(&self, pool: &Pool, orders: Growth) -> Option<usize> {
         let chunk = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared).ok()?;
         let size = chunk.size();
 
