@@ -125,7 +125,9 @@ fn at_least(size: usize, page_size: usize) -> Result<usize, Invalid> {
 pub(crate) fn parse_size(text: &[u8]) -> Result<usize, Invalid> {
     let (radix, digits) = match text {
         // As in C, `0x` counts only before a hexadecimal digit.
-        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => (16, digits),
+        [b'0', b'x' | b'X', digits @ ..] if digits.first().is_some_and(u8::is_ascii_hexdigit) => {
+            (16, digits)
+        }
         [b'0', ..] => (8, text),
         [b'1'..=b'9', ..] => (10, text),
         _ => return Err(Invalid),
@@ -244,18 +246,18 @@ impl fmt::Display for BadValue<'_> {
         };
         write!(
             f,
-            "DMA: {}=\"{}\"{more} is not valid, accepted is ",
+            "DMA: {}=\"{}\"{more} is not valid, use ",
             self.option,
             quoted.escape_ascii(),
         )?;
         if self.option.ends_with("_size") {
-            f.write_str("a size like 512K or 2M")
+            f.write_str("a size (like 512K or 2M)")
         } else {
             write!(
                 f,
                 "0 (no pools), a mask from 1 to 7 (1 kernel, 2 dma, 4 dma32), \
-                 a size of {} or more like 512K or 2M, \
-                 or a list of pools like dma32 or kernel:2M,dma:64K",
+                 a size of {} or more (like 512K or 2M), \
+                 or a list of pools (like dma32 or kernel:2M,dma:512K)",
                 Bytes(self.page_size),
             )
         }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the log says about the choice of pools.
+//!
+//! A note carries the numbers and puts them into words when it is printed, so that nothing has to
+//! be allocated. When there is reason for one is decided in [`super`]. Pure, as that is.
+
+use core::fmt;
+
+use super::super::{
+    param::{
+        Bytes,
+        Selection, //
+    },
+    zone::Zone,
+};
+
+use super::{
+    MAX_SIZE,
+    MIN_SIZE, //
+};
+
+/// One line for the log.
+///
+/// [`fmt::Display`] prints one sentence without a newline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Note {
+    /// Without an option, pools are made only where something can use them.
+    NoUsers,
+    /// `coherent_pool=0` is honoured; what fails depends on who needs pools here.
+    Disabled {
+        /// Devices that are not coherent.
+        remap: bool,
+        /// Devices that cannot address encrypted memory.
+        host: bool,
+    },
+    /// The request would leave an encrypted guest without any pool, and is not honoured.
+    GuestNeedsPools {
+        /// The request.
+        selection: Selection,
+    },
+    /// `coherent_pool_size=` is outside its range.
+    SizeClamped {
+        /// The size given.
+        size: usize,
+        /// The size used.
+        clamped: usize,
+    },
+    /// `coherent_pool_size=` has no effect.
+    SizeIgnored {
+        /// The size given.
+        size: usize,
+        /// The reason: a `coherent_pool=` that needs no size, or that no pools are made.
+        selection: Option<Selection>,
+    },
+    /// A pool would be larger than a quarter of memory.
+    Cut {
+        /// The request, if that is where the size is from.
+        selection: Option<Selection>,
+        /// The size asked for.
+        size: usize,
+        /// The size used.
+        limit: usize,
+    },
+    /// The zone of a pool has no memory, a lower one has.
+    Moved {
+        /// The request.
+        selection: Selection,
+        /// The zone asked for.
+        from: Zone,
+        /// The zone used.
+        to: Zone,
+        /// The request has a pool for `to` anyway.
+        own: bool,
+    },
+    /// The zone of a pool has no memory, nor has a lower one.
+    NoZone {
+        /// The request.
+        selection: Selection,
+        /// The zone asked for.
+        from: Zone,
+    },
+}
+
+impl Note {
+    /// Tells whether this is a warning; otherwise it is information.
+    pub(crate) fn is_warning(&self) -> bool {
+        match self {
+            Note::NoUsers | Note::SizeIgnored { .. } => false,
+            Note::Disabled { remap, host } => *remap || *host,
+            Note::GuestNeedsPools { .. }
+            | Note::SizeClamped { .. }
+            | Note::Cut { .. }
+            | Note::Moved { .. }
+            | Note::NoZone { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DMA: ")?;
+        match *self {
+            Note::NoUsers => f.write_str(
+                "no atomic pools: nothing on this machine can use them \
+                 (no DMA_DIRECT_REMAP, no memory encryption), coherent_pool=128K makes them anyway",
+            ),
+            Note::Disabled { remap, host } => {
+                f.write_str("atomic pools disabled by coherent_pool=0")?;
+                f.write_str(match (remap, host) {
+                    (false, false) => "",
+                    (true, false) => {
+                        ", atomic coherent allocations of non-coherent devices \
+                         (NVMe PRP lists, USB, ...) will fail"
+                    }
+                    (false, true) => {
+                        ", atomic coherent allocations of devices that cannot address \
+                         encrypted memory and dynamic growth of swiotlb will fail"
+                    }
+                    (true, true) => {
+                        ", atomic coherent allocations of non-coherent devices \
+                         (NVMe PRP lists, USB, ...) and of devices that cannot address \
+                         encrypted memory and dynamic growth of swiotlb will fail"
+                    }
+                })
+            }
+            Note::GuestNeedsPools { selection } => write!(
+                f,
+                "coherent_pool={selection} overridden, an encrypted guest cannot do I/O without \
+                 atomic pools: making them of the smallest size",
+            ),
+            Note::SizeClamped { size, clamped } => write!(
+                f,
+                "coherent_pool_size={} is not from {} to {}, using {}",
+                Bytes(size),
+                Bytes(MIN_SIZE),
+                Bytes(MAX_SIZE),
+                Bytes(clamped),
+            ),
+            Note::SizeIgnored { size, selection } => {
+                write!(f, "coherent_pool_size={} ignored", Bytes(size))?;
+                match selection {
+                    Some(selection) => write!(f, " next to coherent_pool={selection}"),
+                    None => f.write_str(" as no pools are made"),
+                }
+            }
+            Note::Cut {
+                selection,
+                size,
+                limit,
+            } => {
+                if let Some(selection) = selection {
+                    write!(f, "coherent_pool={selection}: ")?;
+                }
+                write!(
+                    f,
+                    "a pool of {} is more than a quarter of memory, using {}",
+                    Bytes(size),
+                    Bytes(limit),
+                )
+            }
+            Note::Moved {
+                selection,
+                from,
+                to,
+                own,
+            } => write!(
+                f,
+                "coherent_pool={selection}: no memory in the zone of the {} pool, {} the {} pool",
+                from.name(),
+                if own { "left to" } else { "making" },
+                to.name(),
+            ),
+            Note::NoZone { selection, from } => write!(
+                f,
+                "coherent_pool={selection}: no memory in the zone of the {} pool or below, \
+                 not making it",
+                from.name(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A crate that uses everything the pure files offer, as kernel code would: see
+//! `src/no_panic.rs`. Nothing here is ever run.
+
+#![no_std]
+
+use core::fmt::{
+    self,
+    Write, //
+};
+
+#[path = "../../../pool"]
+mod pool {
+    pub(crate) mod param;
+    pub(crate) mod policy;
+    pub(crate) mod zone;
+}
+
+use pool::{
+    param::{
+        parse_pool,
+        parse_size,
+        BadValue,
+        Request, //
+    },
+    policy::{
+        decide,
+        growth,
+        largest_order,
+        Encryption,
+        Machine, //
+    },
+    zone::{
+        search_order,
+        PerZone,
+        Zone,
+        ZoneSet, //
+    },
+};
+
+/// Takes text wherever the caller wants it.
+struct Sink(fn(&str) -> bool);
+
+impl Write for Sink {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if (self.0)(text) {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+/// Reads, prints and refuses text.
+#[no_mangle]
+pub fn pure_text(text: &[u8], page_size: usize, print: fn(&str) -> bool) -> fmt::Result {
+    let mut sink = Sink(print);
+
+    if let Ok(selection) = parse_pool(text, page_size) {
+        write!(sink, "{selection}")?;
+    }
+    write!(
+        sink,
+        "{}",
+        BadValue {
+            option: "coherent_pool",
+            value: text,
+            page_size,
+        }
+    )
+}
+
+/// Decides about anything, and prints the notes.
+#[no_mangle]
+pub fn pure_decide(
+    text: [&[u8]; 2],
+    [page_size, max_block, total_ram]: [usize; 3],
+    [populated, flags]: [u8; 2],
+    print: fn(&str) -> bool,
+) -> Option<[Option<usize>; 3]> {
+    let [pool, size] = text;
+    let machine = Machine {
+        page_size,
+        max_block,
+        total_ram,
+        populated: ZoneSet::from_mask(populated)?,
+        remap: flags & 1 != 0,
+        encryption: match flags & 6 {
+            2 => Encryption::Host,
+            4 => Encryption::Guest,
+            _ => Encryption::None,
+        },
+    };
+    let request = Request {
+        pool: parse_pool(pool, page_size).ok(),
+        size: parse_size(size).ok(),
+    };
+    let mut sink = Sink(print);
+    let mut failed = false;
+    let plan = decide(&request, &machine, &mut |note| {
+        failed |= write!(sink, "{} {note}", note.is_warning()).is_err();
+    });
+
+    if failed || plan.disabled {
+        return None;
+    }
+    Some(plan.pools.0)
+}
+
+/// Calculates orders.
+#[no_mangle]
+pub fn pure_orders(
+    pool_size: usize,
+    wanted: usize,
+    page_size: usize,
+    max_order: u32,
+) -> Option<[u32; 3]> {
+    let growth = growth(pool_size, wanted, page_size, max_order)?;
+    let order = largest_order(pool_size, page_size, max_order);
+    Some([growth.first, growth.last, order])
+}
+
+/// Walks zones, sets and tables.
+#[no_mangle]
+pub fn pure_zones(wanted: u8, present: u8, values: [usize; 3], visit: fn(&str, &str)) -> usize {
+    let wanted = match wanted {
+        0 => Zone::Kernel,
+        1 => Zone::Dma,
+        _ => Zone::Dma32,
+    };
+    let present = ZoneSet::from_mask(present).unwrap_or(ZoneSet::EMPTY);
+    let mut table = PerZone(values);
+
+    for zone in search_order(wanted, present) {
+        *table.get_mut(zone) = *table.get(wanted);
+    }
+    for zone in ZoneSet::ALL.iter() {
+        if !present.contains(zone) && !present.with(zone).is_empty() {
+            visit(zone.name(), zone.gfp_name());
+        }
+    }
+    for (zone, value) in table.iter() {
+        if *value == zone.index() {
+            visit("", "");
+        }
+    }
+    *table.map(|zone, value| value ^ zone.index()).get(wanted)
+}

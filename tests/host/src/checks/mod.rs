@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What holds for every input, as functions that panic where it does not.
+//!
+//! Where inputs come from is not known here: proptest makes them up, and the fuzzer searches for
+//! them. Arguments are plain numbers and text for that reason.
+//!
+//! - `text.rs`: options as text;
+//! - `plan.rs`: from request and machine to pools;
+//! - `orders.rs`: blocks, growth, search order, zones.
+
+mod orders;
+mod plan;
+mod text;
+
+pub use orders::{
+    blocks,
+    grows,
+    search_orders,
+    zone_facts, //
+};
+pub use plan::{
+    last_occurrence,
+    no_panic,
+    plan, //
+};
+pub use text::text;
+
+use crate::pool::{
+    param::Request,
+    policy::{
+        decide,
+        Machine,
+        Plan, //
+    },
+};
+
+/// A request and a machine to decide about, as plain numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Scenario {
+    /// The text after `coherent_pool=`, if given.
+    pub pool: Option<Vec<u8>>,
+    /// The text after `coherent_pool_size=`, if given.
+    pub size: Option<Vec<u8>>,
+    /// Bytes in a page.
+    pub page_size: usize,
+    /// The largest order of the page allocator.
+    pub max_order: u32,
+    /// Bytes of memory.
+    pub total_ram: usize,
+    /// The zones with memory: the lowest three bits count.
+    pub populated: u8,
+    /// `DMA_DIRECT_REMAP` is built in.
+    pub remap: bool,
+    /// None, host, guest: the remainder of a division by 3.
+    pub encryption: u8,
+}
+
+/// A line that the log shows as it is, whole (a record holds about 1000 bytes).
+fn log_line(line: &str) {
+    assert!(line.starts_with("DMA: "), "{line}");
+    assert!(line.len() < 700, "{line}");
+    assert!(
+        line.bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic()),
+        "{line}"
+    );
+    assert!(!line.ends_with(['.', ' ']), "{line}");
+}
+
+/// Runs the policy; each note comes with whether it is a warning.
+pub(crate) fn run(request: &Request, machine: &Machine) -> (Plan, Vec<(bool, String)>) {
+    let mut notes = Vec::new();
+    let plan = decide(request, machine, &mut |note| {
+        let line = note.to_string();
+        log_line(&line);
+        assert!(!line.contains("  "), "{line}");
+        notes.push((note.is_warning(), line));
+    });
+    (plan, notes)
+}

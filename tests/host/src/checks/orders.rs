@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks of the page allocator, growth, the order of zones, and the zones themselves.
+
+use crate::{
+    model,
+    pool::{
+        policy::{
+            growth,
+            largest_order, //
+        },
+        zone::{
+            search_order,
+            PerZone,
+            Zone,
+            ZoneSet, //
+        },
+    },
+};
+
+/// A pool of `pages` pages is made of the fewest blocks, and of exactly as many pages.
+pub fn blocks(pages: usize, page_size: usize, max_order: u32) {
+    let mut remaining = pages * page_size;
+    let mut orders = Vec::new();
+
+    while remaining > 0 {
+        let order = largest_order(remaining, page_size, max_order);
+        assert!(order <= max_order);
+        remaining = remaining
+            .checked_sub(page_size << order)
+            .expect("a block larger than what remains");
+        orders.push(order);
+    }
+
+    let whole = pages >> max_order;
+    let rest = pages & ((1 << max_order) - 1);
+    assert_eq!(
+        orders.len(),
+        whole + rest.count_ones() as usize,
+        "{orders:?}"
+    );
+    assert!(orders.is_sorted_by(|a, b| a >= b), "{orders:?}");
+}
+
+/// A pool grows by its own size, or by a block that holds what was wanted.
+pub fn grows(pool_size: usize, wanted: usize, page_size: usize, max_order: u32) {
+    let largest = page_size << max_order;
+
+    let Some(growth) = growth(pool_size, wanted, page_size, max_order) else {
+        assert!(wanted > largest, "refused though a block holds it");
+        return;
+    };
+    assert!(wanted <= largest, "no block holds it");
+    assert!(
+        growth.last <= growth.first && growth.first <= max_order,
+        "{growth:?}"
+    );
+
+    let last = page_size << growth.last;
+    assert!(last >= wanted, "{growth:?} does not hold it");
+    assert!(
+        growth.last == 0 || last / 2 < wanted,
+        "{growth:?} is more than needed"
+    );
+
+    let first = page_size << growth.first;
+    if growth.first > growth.last {
+        assert!(first <= pool_size, "{growth:?} is more than the pool");
+    }
+    assert!(
+        growth.first == max_order || first > pool_size / 2,
+        "{growth:?} is less than the pool"
+    );
+}
+
+/// The walk is C's, for every request and every set of pools; there are few enough to try all.
+pub fn search_orders() {
+    for wanted in Zone::ALL {
+        for mask in 0..8 {
+            let present = ZoneSet::from_mask(mask).expect("three bits");
+            let order: Vec<Zone> = search_order(wanted, present).collect();
+
+            assert_eq!(
+                order,
+                model::search_order(wanted, present),
+                "{wanted:?} {present:?}"
+            );
+        }
+    }
+}
+
+/// Zones, sets and tables agree on names, places and bits.
+pub fn zone_facts() {
+    let places = PerZone(Zone::ALL.map(Zone::index));
+    assert_eq!(places, PerZone([0, 1, 2]));
+
+    for (zone, place) in places.iter() {
+        assert_eq!(Zone::ALL[*place], zone);
+        assert_eq!(zone.bit(), 1 << place);
+        assert_eq!(*places.get(zone), *place);
+
+        let set = ZoneSet::EMPTY.with(zone);
+        assert_eq!(Some(set), ZoneSet::from_mask(zone.bit()));
+        assert_eq!(set.mask(), zone.bit());
+        assert!(set.iter().eq([zone]) && !set.is_empty());
+    }
+    assert!(ZoneSet::ALL.iter().eq(Zone::ALL));
+    assert!(ZoneSet::EMPTY.is_empty());
+    assert_eq!(ZoneSet::from_mask(7), Some(ZoneSet::ALL));
+    assert!((8..=u8::MAX).all(|mask| ZoneSet::from_mask(mask).is_none()));
+
+    let names = PerZone(Zone::ALL).map(|zone, same| {
+        assert_eq!(zone, same);
+        (zone.name(), zone.gfp_name())
+    });
+    assert_eq!(
+        names,
+        PerZone([
+            ("kernel", "GFP_KERNEL"),
+            ("dma", "GFP_KERNEL|GFP_DMA"),
+            ("dma32", "GFP_KERNEL|GFP_DMA32"),
+        ])
+    );
+}

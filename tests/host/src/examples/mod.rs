@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Examples as tables, one line each; a failing line is printed whole.
+//!
+//! - `options.rs`: what a text means;
+//! - `plans.rs`: which pools a request makes on which machine, and what the log says;
+//! - `sizes.rs`: default sizes, blocks, growth.
+
+mod options;
+mod plans;
+mod sizes;
+
+/// Bytes in a KiB, for the tables.
+const K: usize = 1 << 10;
+/// Bytes in a MiB.
+const M: usize = 1 << 20;
+/// Bytes in a GiB.
+const G: usize = 1 << 30;

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Default sizes, the blocks a pool is made of, and those it grows by.
+
+use crate::{
+    checks::run,
+    pool::{
+        param::Request,
+        policy::{
+            growth,
+            largest_order,
+            Encryption,
+            Growth,
+            Machine, //
+        },
+        zone::{
+            Zone,
+            ZoneSet, //
+        },
+    },
+};
+
+use super::{
+    G,
+    K,
+    M, //
+};
+
+/// Memory, page size, MAX_PAGE_ORDER; the default size of a pool, as C makes it.
+#[rustfmt::skip]
+const DEFAULTS: &[(usize, usize, u32, usize)] = &[
+    // 128 KiB at least.
+    (64 * M,            4 * K,  10, 128 * K),
+    (G,                 4 * K,  10, 128 * K),
+    // One block for each GiB begun: a power of two.
+    (G + 32 * M,        4 * K,  10, 256 * K),
+    (2 * G,             4 * K,  10, 256 * K),
+    (3 * G,             4 * K,  10, 512 * K),
+    (6 * G,             4 * K,  10, M),
+    (22 * G,            4 * K,  10, 4 * M),
+    // At most one block of the page allocator.
+    (1024 * G,          4 * K,  10, 4 * M),
+    (1024 * G,          4 * K,   4, 64 * K),
+    (usize::MAX,        4 * K,  10, 4 * M),
+    (1024 * G,         16 * K,  11, 32 * M),
+    (1024 * G,         64 * K,  13, 128 * M),
+    (4096 * G,         64 * K,  13, 512 * M),
+    // Pages larger than the smallest pool.
+    (64 * M,          256 * K,  10, 256 * K),
+];
+
+/// Size of a pool, page size, largest order; the orders of its blocks.
+#[rustfmt::skip]
+const BLOCKS: &[(usize, usize, u32, &[u32])] = &[
+    (4 * K,     4 * K,  10, &[0]),
+    (64 * K,    4 * K,  10, &[4]),
+    (72 * K,    4 * K,  10, &[4, 1]),
+    (3 * M,     4 * K,  10, &[9, 8]),
+    (4 * M,     4 * K,  10, &[10]),
+    (16 * M,    4 * K,  10, &[10, 10, 10, 10]),
+    (7 * M,     4 * K,  10, &[10, 9, 8]),
+    (16 * K,    4 * K,   0, &[0, 0, 0, 0]),
+    (192 * K,  64 * K,  13, &[1, 0]),
+];
+
+/// The first and last order to try.
+type Orders = (u32, u32);
+
+/// Size of the pool, bytes that could not be had (or 0); the orders to try, with pages of 4 KiB and
+/// a largest order of 10.
+#[rustfmt::skip]
+const GROWTH: &[(usize, usize, Option<Orders>)] = &[
+    // It runs low: its own size, or less.
+    (128 * K,   0,          Some((5, 0))),
+    (4 * K,     0,          Some((0, 0))),
+    (3 * M,     0,          Some((9, 0))),
+    (4 * M,     0,          Some((10, 0))),
+    (64 * M,    0,          Some((10, 0))),
+    (0,         0,          Some((0, 0))),
+    // An allocation failed: no less than that.
+    (128 * K,   1,          Some((5, 0))),
+    (128 * K,   4 * K,      Some((5, 0))),
+    (128 * K,   4 * K + 1,  Some((5, 1))),
+    (128 * K,   128 * K,    Some((5, 5))),
+    (128 * K,   172_928,    Some((6, 6))),
+    (128 * K,   4 * M,      Some((10, 10))),
+    (64 * M,    64 * K,     Some((10, 4))),
+    // No block holds so many.
+    (128 * K,   4 * M + 1,  None),
+    (64 * M,    usize::MAX, None),
+];
+
+#[test]
+fn defaults() {
+    for (total_ram, page_size, max_order, size) in DEFAULTS {
+        let machine = Machine {
+            page_size: *page_size,
+            max_block: page_size << max_order,
+            total_ram: *total_ram,
+            populated: ZoneSet::EMPTY.with(Zone::Kernel),
+            remap: true,
+            encryption: Encryption::None,
+        };
+        let (plan, notes) = run(&Request::default(), &machine);
+
+        assert_eq!(*plan.pools.get(Zone::Kernel), Some(*size), "{machine:?}");
+        assert!(notes.is_empty(), "{notes:?}");
+    }
+}
+
+#[test]
+fn blocks() {
+    for (size, page_size, max_order, expected) in BLOCKS {
+        let mut remaining = *size;
+        let mut orders = Vec::new();
+
+        while remaining > 0 {
+            let order = largest_order(remaining, *page_size, *max_order);
+            remaining -= page_size << order;
+            orders.push(order);
+        }
+        assert_eq!(orders, *expected, "{size} bytes in pages of {page_size}");
+    }
+}
+
+#[test]
+fn growths() {
+    for (pool_size, wanted, orders) in GROWTH {
+        let expected = orders.map(|(first, last)| Growth { first, last });
+        let got = growth(*pool_size, *wanted, 4 * K, 10);
+
+        assert_eq!(got, expected, "a pool of {pool_size}, {wanted} wanted");
+    }
+}

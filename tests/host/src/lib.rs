@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Host tests of the pure parts of the pools: the options, the policy, and the order of zones.
+//!
+//! The same files are compiled into the kernel module. Here they meet
+//!
+//! - tables of examples, `src/examples/`: one line each, add yours there;
+//! - properties that hold for every input, [`checks`], run by proptest with random ones
+//!   (`src/properties.rs`) and by a fuzzer with searched ones (`fuzz/`);
+//! - a second, independent writing of the grammar and of C's search order, `src/model.rs`;
+//! - the compiler, asked for code without any call that could panic (`src/no_panic.rs`).
+//!
+//! `cargo test` in this directory runs all but the fuzzer; `fuzz/run` runs that. What needs a
+//! kernel is tested elsewhere.
+
+/// The files under test, as siblings, just as `pool/mod.rs` has them in the kernel module.
+#[path = "../../../pool"]
+mod pool {
+    pub(crate) mod param;
+    pub(crate) mod policy;
+    pub(crate) mod zone;
+}
+
+pub mod checks;
+mod model;
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod no_panic;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Second opinions: the same answers as the code under test, found in another way.
+//!
+//! Written for being seen to be right, with `std`, wide integers and panics where they help. Do
+//! not share code with `pool/`: two equal mistakes would cancel out.
+
+use crate::pool::{
+    param::{
+        Listed,
+        Selection, //
+    },
+    zone::{
+        PerZone,
+        Zone,
+        ZoneSet, //
+    },
+};
+
+/// Reads a number as `memparse()` does, except that all of it must be used and must fit.
+pub(crate) fn number(text: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
+    let hex = text
+        .strip_prefix("0x")
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit()));
+    let (radix, digits) = match hex {
+        Some(rest) => (16, rest),
+        None if text.starts_with('0') => (8, text.as_str()),
+        None => (10, text.as_str()),
+    };
+    let end = digits
+        .find(|c: char| !c.is_digit(radix))
+        .unwrap_or(digits.len());
+    let (digits, suffix) = digits.split_at(end);
+    let number = u128::from_str_radix(digits, radix).ok()?;
+    let power = match suffix {
+        "" => 0,
+        _ => {
+            1 + ["k", "m", "g", "t", "p", "e"]
+                .iter()
+                .position(|s| *s == suffix)?
+        }
+    };
+
+    // Neither the number nor the unit alone may exceed C's `unsigned long long`.
+    let number = u64::try_from(number).ok()?;
+    let unit = 1024u128.pow(u32::try_from(power).ok()?);
+    usize::try_from(u128::from(number) * unit).ok()
+}
+
+/// Reads a value of `coherent_pool=`.
+pub(crate) fn selection(text: &[u8], page_size: usize) -> Option<Selection> {
+    let size = |text: &[u8]| number(text).filter(|size| *size >= page_size);
+
+    if let Some(number) = number(text) {
+        return match number {
+            0 => Some(Selection::Disabled),
+            1..=7 => Some(Selection::Mask(
+                ZoneSet::from_mask(number as u8).expect("three bits"),
+            )),
+            _ => size(text).map(Selection::Size),
+        };
+    }
+
+    let text = std::str::from_utf8(text).ok()?;
+    let (mut kernel, mut dma, mut dma32) = (None, None, None);
+    for item in text.split(',') {
+        let (name, listed) = match item.split_once(':') {
+            None => (item, Listed::Default),
+            Some((name, text)) => (name, Listed::Size(size(text.as_bytes())?)),
+        };
+        let slot = match name {
+            "kernel" => &mut kernel,
+            "dma" => &mut dma,
+            "dma32" => &mut dma32,
+            _ => return None,
+        };
+        if slot.is_some() {
+            return None;
+        }
+        *slot = Some(listed);
+    }
+    Some(Selection::List(PerZone([kernel, dma, dma32])))
+}
+
+/// The pools that `dma_alloc_from_pool()` of kernel/dma/pool.c asks, in order: its loop over
+/// `dma_guess_pool()`, line by line.
+pub(crate) fn search_order(gfp: Zone, present: ZoneSet) -> Vec<Zone> {
+    let mut asked = Vec::new();
+    let mut dma_pool = None;
+
+    loop {
+        dma_pool = dma_guess_pool(dma_pool, gfp, present);
+        match dma_pool {
+            None => return asked,
+            Some(pool) => asked.push(pool),
+        }
+    }
+}
+
+/// `dma_guess_pool()`; "no pointer" is `None`.
+fn dma_guess_pool(prev: Option<Zone>, gfp: Zone, present: ZoneSet) -> Option<Zone> {
+    use Zone::{
+        Dma,
+        Dma32,
+        Kernel, //
+    };
+
+    let guess = |first: Zone, second: Option<Zone>, third: Option<Zone>| -> Option<Zone> {
+        if present.contains(first) {
+            return Some(first);
+        }
+        if second.is_some_and(|second| present.contains(second)) {
+            return second;
+        }
+        if third.is_some_and(|third| present.contains(third)) {
+            return third;
+        }
+        None
+    };
+
+    let Some(prev) = prev else {
+        if gfp == Dma {
+            return guess(Dma, Some(Dma32), Some(Kernel));
+        }
+        if gfp == Dma32 {
+            return guess(Dma32, Some(Dma), Some(Kernel));
+        }
+        return guess(Kernel, Some(Dma32), Some(Dma));
+    };
+
+    if prev == Kernel {
+        return guess(Dma32, Some(Dma), None);
+    }
+    if prev == Dma32 {
+        return guess(Dma, None, None);
+    }
+    None
+}
