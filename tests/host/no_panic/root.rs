@@ -54,7 +54,11 @@ impl Write for Sink {
 
 /// Reads, prints and refuses text.
 #[no_mangle]
-pub fn pure_text(text: &[u8], page_size: usize, print: fn(&str) -> bool) -> fmt::Result {
+pub extern "Rust" fn pure_text(
+    text: &[u8],
+    page_size: usize,
+    print: fn(&str) -> bool,
+) -> fmt::Result {
     let mut sink = Sink(print);
 
     if let Ok(selection) = parse_pool(text, page_size) {
@@ -73,7 +77,7 @@ pub fn pure_text(text: &[u8], page_size: usize, print: fn(&str) -> bool) -> fmt:
 
 /// Decides about anything, and prints the notes.
 #[no_mangle]
-pub fn pure_decide(
+pub extern "Rust" fn pure_decide(
     text: [&[u8]; 2],
     [page_size, max_block, total_ram]: [usize; 3],
     [populated, flags]: [u8; 2],
@@ -110,7 +114,7 @@ pub fn pure_decide(
 
 /// Calculates orders.
 #[no_mangle]
-pub fn pure_orders(
+pub extern "Rust" fn pure_orders(
     pool_size: usize,
     wanted: usize,
     page_size: usize,
@@ -123,7 +127,12 @@ pub fn pure_orders(
 
 /// Walks zones, sets and tables.
 #[no_mangle]
-pub fn pure_zones(wanted: u8, present: u8, values: [usize; 3], visit: fn(&str, &str)) -> usize {
+pub extern "Rust" fn pure_zones(
+    wanted: u8,
+    present: u8,
+    values: [usize; 3],
+    visit: fn(&str, &str),
+) -> usize {
     let wanted = match wanted {
         0 => Zone::Kernel,
         1 => Zone::Dma,

@@ -118,8 +118,16 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         })
 }
 
+/// Cases that take about a second in all; `PROPTEST_CASES=` in the environment asks for more.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(1500),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(config())]
 
     #[test]
     fn options(text in text(), page_size in page_size()) {

@@ -142,7 +142,11 @@ pub fn plan(scenario: &Scenario) {
         }
     }
 
-    if let (None | Some(Selection::Mask(_)), None) = (request.pool, request.size) {
+    // A guest that got pools against its request has a fixed size, however small a block is.
+    let overridden = notes.iter().any(|(_, note)| note.contains(" overridden"));
+    assert!(!overridden || guest, "{context}");
+    if let (None | Some(Selection::Mask(_)), None, false) = (request.pool, request.size, overridden)
+    {
         for (_, size) in plan.pools.iter() {
             let Some(size) = size.filter(|size| *size < limit) else {
                 continue;

@@ -179,6 +179,10 @@ const MASK: &[Row] = &[
     // A guest keeps pools even so.
     ("2",  NONE,    SEV_CRASH,  "dma32:128K", &["W DMA: coherent_pool=2: no memory in the zone of the dma pool or below, not making it",
                                                 "W DMA: coherent_pool=2 overridden, an encrypted guest cannot do I/O without atomic pools: making them of the smallest size"]),
+    // Of 128K, although the largest block and so the default are smaller here.
+    ("2",  NONE,    Machine { max_block: 4 * K, ..SEV_CRASH },
+                                "dma32:128K", &["W DMA: coherent_pool=2: no memory in the zone of the dma pool or below, not making it",
+                                                "W DMA: coherent_pool=2 overridden, an encrypted guest cannot do I/O without atomic pools: making them of the smallest size"]),
 ];
 
 #[rustfmt::skip]
