@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a person types. Each target is a call of a script in scripts/, which
+# says what it does; how the module is built is in Kbuild.
+
+# Variables given on the command line are in the scripts' environment.
+VARIANT ?= plain
+
+.PHONY: help run shell kernel modules modules_install check test clean
+
+help:
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+## make run      build kernel and module, boot them, show the pools at work
+##               ARGS="coherent_pool=1M"  module parameters (ARGS= for none)
+run:
+	@scripts/run
+
+## make shell    a root shell in the same guest
+shell:
+	@scripts/setup
+	@kdir=$$(scripts/kernel $(VARIANT)) && scripts/module $(VARIANT) "$$kdir" && scripts/vm "$$kdir"
+
+## make check    the quick tests, for every edit
+check:
+	@scripts/check
+
+## make test     all tests on all kernels
+test:
+	@scripts/test
+
+## make kernel   only a kernel; prints the directory it is built in
+##               VARIANT=plain|debug|...  which (the table is scripts/variants.sh)
+kernel:
+	@scripts/setup
+	@scripts/kernel $(VARIANT)
+
+## make modules KDIR=...            only the module, for a kernel you have built
+## make modules_install KDIR=...    installs it there (INSTALL_MOD_PATH=)
+modules:
+	@$(if $(KDIR),,scripts/setup &&) kdir=$$(scripts/kernel plain) && scripts/module $(if $(KDIR),own,plain) "$$kdir"
+
+modules_install:
+	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
+
+## make clean    removes build/; CACHE=1 also all that was fetched and built in
+##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 20 minutes to rebuild)
+clean:
+	@scripts/clean $(if $(filter command%,$(origin CACHE)),--cache)
+
+##
+## Variables for all of them:
+##   KSRC=    a kernel source tree of yours (7.3; it is copied, not changed)
+##   KDIR=    a kernel you have built, with the series in patches/
+##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
+##   V=1      shows everything      JOBS=   processes of a build

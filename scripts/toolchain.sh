@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Which compilers build the kernel and the modules, chosen by path so that a
+# rustup toolchain earlier in PATH is never picked up by chance. Nothing is
+# installed here (that is setup). Sourced after lib.sh.
+# shellcheck disable=SC2034,SC2154 # used by, and set by, other files
+
+# A person may name their own: RUSTC=, BINDGEN=, LLVM_BIN=.
+rustc=${RUSTC:-/usr/bin/rustc}
+rust_bin=$(dirname "$rustc")
+bindgen_version=0.73.2 # for systems whose own is older than the kernel's minimum
+bindgen_dir=$cache/bindgen-$bindgen_version
+python=$cache/venv/bin/python
+
+unset RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
+
+find_llvm() {
+	local dir
+	for dir in ${LLVM_BIN:+"$LLVM_BIN"} /usr/lib/llvm-{19,22,21,20,18,17,16,15}/bin; do
+		if [ -x "$dir/clang" ] && [ -x "$dir/ld.lld" ] && [ -x "$dir/llvm-ar" ]; then
+			printf '%s\n' "$dir"
+			return
+		fi
+	done
+}
+
+find_bindgen() {
+	local candidate
+	for candidate in ${BINDGEN:+"$BINDGEN"} "$bindgen_dir/bin/bindgen" /usr/bin/bindgen; do
+		[ -x "$candidate" ] || continue
+		printf '%s\n' "$candidate"
+		return
+	done
+}
+
+# The compilers as variables of the kernel's make, in the array kernel_make.
+select_toolchain() {
+	local llvm bindgen
+	llvm=$(find_llvm)
+	bindgen=$(find_bindgen)
+	[ -x "$rustc" ] || die "no rustc at $rustc: run 'make kernel' once as root or with sudo, or name one with RUSTC="
+	[ -n "$bindgen" ] || die "no bindgen: run 'make kernel' once as root or with sudo, or name one with BINDGEN="
+	[ -n "$llvm" ] || command -v ld.lld >/dev/null || die "no LLVM with clang and lld: run 'make kernel' once as root or with sudo, or name its directory with LLVM_BIN="
+	if [ -n "$llvm" ]; then
+		PATH=$llvm:$PATH
+		export PATH LIBCLANG_PATH="${LIBCLANG_PATH:-${llvm%/bin}/lib}"
+	fi
+	kernel_make=(make -j"${JOBS:-$(nproc)}" "RUSTC=$rustc" "RUSTDOC=$rust_bin/rustdoc"
+		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver" "BINDGEN=$bindgen")
+	toolchain_key=$({ "$rustc" --version --verbose; "$bindgen" --version; clang --version; } 2>&1 | digest)
+}
+
+# kernel_config KDIR NAME: the value of CONFIG_NAME in a built kernel, or nothing.
+kernel_config() { sed -n "s/^CONFIG_$2=//p" "$1/.config" | tr -d '"'; }
+
+# check_kdir KDIR: can a Rust module of ours be built against this kernel with
+# these compilers? Says in one sentence why not.
+check_kdir() {
+	local theirs ours
+	if [ ! -f "$1/.config" ] || [ ! -f "$1/Module.symvers" ]; then
+		die "KDIR=$1 is not a built kernel (no .config or Module.symvers): point it at the directory the kernel was built in"
+	fi
+	[ "$(kernel_config "$1" RUST)" = y ] ||
+		die "the kernel in $1 was built without CONFIG_RUST=y, so no Rust module can be loaded into it: build one with 'make kernel'"
+	theirs=$(kernel_config "$1" RUSTC_VERSION_TEXT)
+	ours=$("$rustc" --version)
+	[ "$theirs" = "$ours" ] ||
+		die "the kernel in $1 was built by '$theirs' and $rustc is '$ours'; Rust modules need the same one: name it with RUSTC=, or rebuild the kernel"
+	grep -qw dma_pool_register_provider "$1/Module.symvers" ||
+		die "the kernel in $1 does not carry the series in patches/: apply it and rebuild, or use 'make kernel'"
+}
+
+# kmake [ARGUMENT...]: the kernel's make with our compilers.
+kmake() { "${kernel_make[@]}" LLVM=1 "$@"; }
+
+# kmake_for KDIR [ARGUMENT...]: the same for an external module, with gcc where
+# that kernel was built by gcc.
+kmake_for() {
+	local kdir=$1 llvm=(LLVM=1)
+	shift
+	[ "$(kernel_config "$kdir" CC_IS_CLANG)" = y ] || llvm=()
+	"${kernel_make[@]}" "${llvm[@]}" -C "$kdir" "$@"
+}
