@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn block_lists(pages in 1usize..100_000, page_size in page_size(), max_order in 0u32..14) {
+    fn block_lists(pages in 1usize..5_000, page_size in page_size(), max_order in 0u32..14) {
         checks::blocks(pages, page_size, max_order);
     }
 
