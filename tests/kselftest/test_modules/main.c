@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dma_pool_test.ko: tests of the atomic DMA pools, driven through debugfs.
+ *
+ * /sys/kernel/debug/dma_pool_test/
+ *   pools   write what is there: "kernel=BYTES dma=BYTES dma32=BYTES
+ *           state=ok|missing|disabled fresh=0|1"; see model.c
+ *   list    the tests, one a line, with their flags
+ *   run     write the name of a test; the result of the write is its result,
+ *           ENODATA when what it needs is not there
+ *   result  one line about the last run
+ *   hold    write "COUNT SIZE kernel|dma|dma32" to take blocks and keep them,
+ *           "free" to give all back; read: one line per block; see hold.c
+ *   load    write "start" or "stop": every CPU allocates and frees; read:
+ *           counters; see stress.c
+ *
+ * Here are the device, the files, the table of tables and the messages; no
+ * test.
+ */
+#include <linux/atomic.h>
+#include <linux/debugfs.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "dma_pool_test.h"
+
+static const struct dpt_test * const tables[] = {
+	/* First, while no pool has grown */
+	dpt_grow_failure_tests,
+	dpt_alloc_tests,
+	dpt_zero_tests,
+	dpt_fail_tests,
+	dpt_free_tests,
+	dpt_stress_tests,
+	dpt_grow_tests,
+};
+
+struct device *dpt_dev;
+struct dpt_block *dpt_blocks;
+
+static struct platform_device *pdev;
+static struct dentry *dir;
+static DEFINE_MUTEX(lock);
+static char result[256];
+static atomic_t failed;
+
+/* Records what is to be read from "result", unless a failure is there already */
+int dpt_note(const char *fmt, ...)
+{
+	va_list args;
+
+	if (atomic_read(&failed))
+		return 0;
+	va_start(args, fmt);
+	vscnprintf(result, sizeof(result), fmt, args);
+	va_end(args);
+	return 0;
+}
+
+/* Records the first failure, in any context, and returns what a test returns */
+int dpt_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	if (atomic_xchg(&failed, 1))
+		return -EINVAL;
+	va_start(args, fmt);
+	vscnprintf(result, sizeof(result), fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/*
+ * Announces that what follows, up to dpt_expect_end(), warns so often, with
+ * this text. functions.sh holds the log against it.
+ */
+void dpt_expect(unsigned int warnings, const char *text)
+{
+	pr_info(DPT_NAME ": expect %u WARNING: %s\n", warnings, text);
+}
+
+void dpt_expect_end(void)
+{
+	pr_info(DPT_NAME ": expect end\n");
+}
+
+static int run(const struct dpt_test *test)
+{
+	int ret;
+
+	atomic_set(&failed, 0);
+	result[0] = '\0';
+	ret = test->fn(test->arg);
+	if (ret)
+		return ret;
+	if (dpt_setup.state == DPT_OK)
+		ret = dpt_all_there();
+	if (!ret && !result[0])
+		dpt_note("ok");
+	return ret;
+}
+
+static int run_command(char *text)
+{
+	const struct dpt_test *test;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		for (test = tables[i]; test->name; test++)
+			if (!strcmp(test->name, text))
+				return run(test);
+	return -ENOENT;
+}
+
+static int list_show(struct seq_file *m, void *unused)
+{
+	const struct dpt_test *test;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++)
+		for (test = tables[i]; test->name; test++)
+			seq_printf(m, "%s%s%s%s%s%s\n", test->name,
+				   test->flags & DPT_IMPROVEMENT ? " improvement" : "",
+				   test->flags & DPT_CRASH ? " crash" : "",
+				   test->flags & DPT_ANY ? " any" : "",
+				   test->flags & DPT_NO_POOL ? " nopool" : "",
+				   test->flags & DPT_SLOW ? " slow" : "");
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(list);
+
+static int result_show(struct seq_file *m, void *unused)
+{
+	seq_printf(m, "%s\n", result);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(result);
+
+static int hold_show(struct seq_file *m, void *unused)
+{
+	dpt_hold_show(m);
+	return 0;
+}
+
+static int load_show(struct seq_file *m, void *unused)
+{
+	dpt_load_show(m);
+	return 0;
+}
+
+/* What a write to a file calls, with one trimmed line */
+static ssize_t command(const char __user *buf, size_t len, int (*fn)(char *))
+{
+	char *text;
+	int ret;
+
+	if (len > PAGE_SIZE)
+		return -EINVAL;
+	text = memdup_user_nul(buf, len);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	scoped_guard(mutex, &lock)
+		ret = fn(strim(text));
+	kfree(text);
+	return ret ?: len;
+}
+
+#define COMMAND_FOPS(name, write_fn, show_fn)				\
+static ssize_t name##_write(struct file *file, const char __user *buf,	\
+			    size_t len, loff_t *pos)			\
+{									\
+	return command(buf, len, write_fn);				\
+}									\
+static int name##_open(struct inode *inode, struct file *file)		\
+{									\
+	return single_open(file, show_fn, NULL);			\
+}									\
+static const struct file_operations name##_fops = {			\
+	.owner = THIS_MODULE,						\
+	.open = name##_open,						\
+	.read = seq_read,						\
+	.write = name##_write,						\
+	.llseek = seq_lseek,						\
+	.release = single_release,					\
+}
+
+COMMAND_FOPS(run, run_command, result_show);
+COMMAND_FOPS(pools, dpt_parse_setup, result_show);
+COMMAND_FOPS(hold, dpt_hold_command, hold_show);
+COMMAND_FOPS(load, dpt_load_command, load_show);
+
+static int __init dpt_init(void)
+{
+	dpt_blocks = vcalloc(DPT_BLOCKS, sizeof(*dpt_blocks));
+	if (!dpt_blocks)
+		return -ENOMEM;
+	pdev = platform_device_register_simple(DPT_NAME, PLATFORM_DEVID_NONE,
+					       NULL, 0);
+	if (IS_ERR(pdev)) {
+		vfree(dpt_blocks);
+		return PTR_ERR(pdev);
+	}
+	dpt_dev = &pdev->dev;
+	dir = debugfs_create_dir(DPT_NAME, NULL);
+	debugfs_create_file("run", 0600, dir, NULL, &run_fops);
+	debugfs_create_file("pools", 0600, dir, NULL, &pools_fops);
+	debugfs_create_file("hold", 0600, dir, NULL, &hold_fops);
+	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
+	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
+	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
+	return 0;
+}
+module_init(dpt_init);
+
+static void __exit dpt_exit(void)
+{
+	debugfs_remove(dir);
+	dpt_load_exit();
+	dpt_hold_exit();
+	platform_device_unregister(pdev);
+	vfree(dpt_blocks);
+}
+module_exit(dpt_exit);
+
+MODULE_DESCRIPTION("Tests of the atomic DMA pools");
+MODULE_IMPORT_NS("DMA_POOL");
+MODULE_LICENSE("GPL");
