@@ -17,6 +17,8 @@ variant_table='
 plain   x86_64  patched  module   plain   2240  x86_64
 debug   x86_64  patched  module   debug   2420  x86_64 debug
 stock   x86_64  stock    none     plain   2240  x86_64
+crash   x86_64  patched  builtin  crash   2500  crash
+builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 '
 
 variant_names() { awk 'NF { print $1 }' <<<"$variant_table"; }
