@@ -23,7 +23,7 @@ shell:
 
 ## make check    the quick tests, for every edit
 check:
-	@scripts/check
+	@scripts/test --quick
 
 ## make test     all tests on all kernels
 test:

@@ -74,11 +74,11 @@ check_kdir() {
 # kmake [ARGUMENT...]: the kernel's make with our compilers.
 kmake() { "${kernel_make[@]}" LLVM=1 "$@"; }
 
-# kmake_for KDIR [ARGUMENT...]: the same for an external module, with gcc where
-# that kernel was built by gcc.
-kmake_for() {
-	local kdir=$1 llvm=(LLVM=1)
+# kmake_in KDIR [ARGUMENT...]: the same for what goes with a built kernel, with
+# gcc where that kernel was built by gcc.
+kmake_in() {
+	local llvm=(LLVM=1)
+	[ "$(kernel_config "$1" CC_IS_CLANG)" = y ] || llvm=()
 	shift
-	[ "$(kernel_config "$kdir" CC_IS_CLANG)" = y ] || llvm=()
-	"${kernel_make[@]}" "${llvm[@]}" -C "$kdir" "$@"
+	"${kernel_make[@]}" "${llvm[@]}" "$@"
 }

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is run: the table of stages, and the few ways to run one.
+
+A stage is one row of STAGES. What it prints is kept in build/test/NAME/; the
+console of each guest it boots with scripts/vm is kept there too and searched for
+complaints. How results are shown and summed up is in __main__.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from . import console, ktap
+from .ktap import Results
+
+TOP = Path(__file__).resolve().parents[2]
+SCRIPTS = TOP / "scripts"
+VERBOSE = os.environ.get("V", "0") not in ("", "0")
+RESULT_LINE = re.compile(rb"^[# ]*(?:not )?ok \d|^test .* \.\.\. ", re.MULTILINE)
+
+
+class Broken(Exception):
+    """A stage could not be run, or did not end as it should."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row: a name, whether `make check` has it too, and what to do."""
+
+    name: str
+    quick: bool
+    run: Callable[[Path], Results]
+
+    def directory(self) -> Path:
+        """Where all that the stage leaves is kept."""
+        return TOP / "build/test" / self.name.replace(" ", "-")
+
+
+# --- ways to run something ----------------------------------------------------
+
+
+def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> int:
+    """Runs a command with its stdout (and stderr) in log; shows that it goes on."""
+    environment = {**os.environ, **variables, "DMA_POOL_CONSOLES": str(log.parent)}
+    shown, reported = 0, time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            argv,
+            cwd=TOP,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if stderr else None,
+        )
+        while process.poll() is None:
+            time.sleep(0.1)
+            if VERBOSE:
+                shown += sys.stderr.write(log.read_text(errors="replace")[shown:])
+            elif time.monotonic() - reported > 60:
+                reported = time.monotonic()
+                count = len(RESULT_LINE.findall(log.read_bytes()))
+                print(f"      {count} results so far", file=sys.stderr, flush=True)
+    return process.returncode
+
+
+def lint(tool: str) -> Callable[[Path], Results]:
+    """One static check; its exit status is its result."""
+
+    def run(directory: Path) -> Results:
+        log = directory / "output.log"
+        if call([str(SCRIPTS / "lint"), tool], log, stderr=True) == 0:
+            return Results(passed=[tool])
+        return Results(failed=[tool])
+
+    return run
+
+
+def cargo(*arguments: str) -> Callable[[Path], Results]:
+    """A `cargo test`; each of its lines is a result."""
+
+    def run(directory: Path) -> Results:
+        log = directory / "output.log"
+        status = call([str(SCRIPTS / "cargo"), *arguments], log, stderr=True)
+        results = Results()
+        kinds = {
+            "ok": results.passed,
+            "FAILED": results.failed,
+            "ignored": results.skipped,
+        }
+        for line in log.read_text(errors="replace").splitlines():
+            if match := re.match(r"test (.+?) \.\.\. (ok|FAILED|ignored)", line):
+                kinds[match[2]].append(match[1])
+        if status and not results.failed:
+            raise Broken(f"cargo ended with status {status}")
+        return results
+
+    return run
+
+
+@cache
+def kernel(variant: str) -> Path:
+    """The build directory of a kernel, built if need be."""
+    return Path(prepare("kernel", variant))
+
+
+def prepare(script: str, *arguments: str) -> str:
+    """Runs a script that makes something and prints its path."""
+    result = subprocess.run(
+        [str(SCRIPTS / script), *arguments],
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise Broken(f"scripts/{script} {' '.join(arguments)} failed, see above")
+    return result.stdout.strip()
+
+
+def guest(script: str, variant: str, timeout: int) -> Callable[[Path], Results]:
+    """A script that prints KTAP in a guest, with the module and the tests."""
+
+    def run(directory: Path) -> Results:
+        kdir = kernel(variant)
+        module = prepare("module", variant, str(kdir))
+        tests = prepare("kselftest", variant, str(kdir))
+        log = directory / "output.log"
+        command = f"{SCRIPTS / script} {module} {tests}"
+        vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--rw", str(directory)]
+        status = call([*vm, str(kdir), command], log)
+        results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
+        if status == 124:
+            results.failed.append(f"the guest did not finish in {timeout} seconds")
+        elif status == 255:
+            results.failed.append("the guest died")
+        elif status and not results.failed:
+            results.failed.append(f"the guest ended with status {status}")
+        return results
+
+    return run
+
+
+def ktap_script(path: str, *arguments: str) -> Callable[[Path], Results]:
+    """A script of the host that prints KTAP and boots guests as it likes."""
+
+    def run(directory: Path) -> Results:
+        log = directory / "output.log"
+        status = call([str(TOP / path), *arguments], log)
+        results = ktap.parse(log.read_text(errors="replace"), kernel("plain") / "source")
+        if status and not results.failed:
+            results.failed.append(f"{path} ended with status {status}")
+        return results
+
+    return run
+
+
+def search_consoles(directory: Path) -> Results:
+    """One result per guest: its kernel had nothing to complain about."""
+    results = Results()
+    for log in sorted(directory.glob("console*.log")):
+        found = console.complaints(log.read_text(errors="replace"))
+        if found:
+            results.failed += [f"{log.name}: {line}" for line in found]
+        else:
+            results.passed.append(f"{log.name} is clean")
+    return results
+
+
+# --- the table ----------------------------------------------------------------
+
+# fmt: off
+STAGES = (
+    #     name               quick  what
+    Stage("shellcheck",      True,  lint("shellcheck")),
+    Stage("ruff",            True,  lint("ruff")),
+    Stage("rustfmt",         True,  lint("rustfmt")),
+    Stage("checkpatch",      True,  lint("checkpatch")),
+    Stage("clippy",          True,  lint("clippy")),
+    Stage("host tests",      True,  cargo("test", "tests/host")),
+    Stage("kselftest plain", True,  guest("guest-kselftest", "plain", 900)),
+    Stage("kunit debug",     True,  guest("guest-kunit", "debug", 600)),
+    Stage("kselftest debug", True,  guest("guest-kselftest", "debug", 1800)),
+)
+# fmt: on
