@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The contract of the three entry points, held against the C pools first and
+# then, with the same tests in the same boot, against the pools in Rust in all
+# their combinations. What the C pools are known to fail is listed as XFAIL
+# with its name; a test that claims to be such an improvement and passes on C
+# fails here.
+
+. "$(dirname "$0")/functions.sh"
+start module
+
+# What is run: "TITLE|STATE|FRESH|SLOW TESTS|PARAMETERS", c for the C pools.
+rows="
+C pools|ok|0|yes|c
+coherent_pool=7|ok|1|yes|coherent_pool=7 coherent_pool_size=1M
+coherent_pool=1|ok|1|no|coherent_pool=1 coherent_pool_size=512K
+coherent_pool=2|ok|1|no|coherent_pool=2 coherent_pool_size=512K
+coherent_pool=3|ok|1|no|coherent_pool=3 coherent_pool_size=256K
+coherent_pool=4|ok|1|no|coherent_pool=4 coherent_pool_size=512K
+coherent_pool=5|ok|1|no|coherent_pool=5 coherent_pool_size=128K
+coherent_pool=6|ok|1|no|coherent_pool=6 coherent_pool_size=256K
+several chunks|ok|1|no|coherent_pool=kernel:3M,dma:384K,dma32:1536K
+coherent_pool=0|disabled|1|no|coherent_pool=0
+"
+has_users || rows+="no parameters|missing|1|no|
+"
+
+declare -a names flags
+while read -r name flag; do
+	names+=("$name")
+	flags+=(" $flag ")
+done <"$TEST/list"
+
+# Whether a test is in a run.
+applies() { # FLAGS STATE SLOW
+	[ "$3" = yes ] || [[ $1 != *' slow '* ]] || return 1
+	case $2 in
+	ok) [[ $1 != *' nopool '* ]] ;;
+	*) [[ $1 == *' any '* || $1 == *' nopool '* ]] ;;
+	esac
+}
+
+each_row() { # FUNCTION
+	local title state fresh slow parameters
+	while IFS='|' read -r title state fresh slow parameters; do
+		[ -z "$title" ] || "$1" "$title" "$state" "$fresh" "$slow" "$parameters"
+	done <<<"$rows"
+}
+
+plan=0
+count_row() {
+	local i
+	for i in "${!names[@]}"; do
+		! applies "${flags[i]}" "$2" "$4" || plan=$((plan + 1))
+	done
+	# Loading and unloading are a test of their own.
+	[ "$5" = c ] || plan=$((plan + 1))
+}
+
+declare -A status said dirty
+run_row() { # TITLE STATE FRESH SLOW PARAMETERS
+	local title=$1 state=$2 fresh=$3 slow=$4 parameters=$5 i line at_start loads=0
+	local -a words
+	status=() said=() dirty=()
+	reasons=()
+	if [ "$parameters" != c ]; then
+		read -r -a words <<<"$parameters"
+		must_load ${words[@]+"${words[@]}"} || loads=1
+	fi
+	at_start=$(all_sizes)
+	log_mark "$SCRIPT: $title"
+	for i in "${!names[@]}"; do
+		name=${names[i]}
+		applies "${flags[i]}" "$state" "$slow" || continue
+		if [ $loads != 0 ]; then
+			status[$name]=1 said[$name]='the module is not there'
+			continue
+		elif [ "$parameters" = c ] && [[ ${flags[i]} == *' crash '* ]]; then
+			status[$name]=3
+			continue
+		fi
+		# The size of a pool that has grown does not say what is in one chunk.
+		sizes
+		[ "$at_start" = "$size_kernel $size_dma $size_dma32" ] || fresh=0
+		tell "state=$state fresh=$fresh"
+		echo "dma_pool_test: test $name" >/dev/kmsg
+		run_in_kernel "$name"
+		status[$name]=$?
+		said[$name]=$result
+	done
+	while IFS=$'\t' read -r name line; do
+		dirty[$name]=$line
+	done < <(dmesg -t | awk -f "$DIR/log.awk" -v mark="$mark")
+	for i in "${!names[@]}"; do
+		! applies "${flags[i]}" "$state" "$slow" || report_one "$title" "${names[i]}" "${flags[i]}"
+	done
+	if [ "$parameters" != c ]; then
+		[ $loads != 0 ] || must_unload
+		[ -z "${dirty[$SCRIPT: $title]:-}${dirty[all]:-}" ] ||
+			fail_with "log: ${dirty[$SCRIPT: $title]:-}${dirty[all]:-}"
+		report "$title: loads and unloads"
+	fi
+}
+
+report_one() { # TITLE NAME FLAGS
+	local full="$1: $2" improvement=no
+	[[ $1 != 'C pools' || $3 != *' improvement '* ]] || improvement=yes
+	if [ -n "${dirty[$2]:-}" ]; then
+		msg "log: ${dirty[$2]}"
+		ktap_test_fail "$full"
+		return
+	fi
+	case ${status[$2]}/$improvement in
+	0/no)
+		[ "${said[$2]}" = ok ] || msg "${said[$2]}"
+		ktap_test_pass "$full"
+		;;
+	0/yes)
+		msg "passes on the C pools: it is no improvement"
+		ktap_test_fail "$full"
+		;;
+	1/yes)
+		msg "known of the C pools: ${said[$2]}"
+		ktap_test_xfail "$full"
+		;;
+	3/yes)
+		msg "known of the C pools: an oops, not run"
+		ktap_test_xfail "$full"
+		;;
+	2/*)
+		ktap_test_skip "$full"
+		;;
+	*)
+		msg "${said[$2]}"
+		ktap_test_fail "$full"
+		;;
+	esac
+}
+
+each_row count_row
+ktap_print_header
+ktap_set_plan "$plan"
+each_row run_row
+ktap_finished

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module comes and goes while every CPU allocates and frees, in threads
+# and in interrupts. CYCLES says how often (default 50, on a kernel with KASAN
+# 20). A request may find nobody at home for a moment while the pools change
+# hands; it may not warn, get bad memory, or lose any.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+if config KASAN y; then cycles=${CYCLES:-20}; else cycles=${CYCLES:-50}; fi
+
+parameters=(
+	'coherent_pool=7 coherent_pool_size=1M'
+	'coherent_pool=kernel:3M,dma:512K,dma32:1536K'
+	'coherent_pool=1'
+	'coherent_pool=512K'
+	'coherent_pool=6 coherent_pool_size=256K'
+)
+
+# Sets ops, empty and errors.
+counters() {
+	local words
+	read -r -a words <"$TEST/load"
+	ops=${words[0]#*=} empty=${words[1]#*=} errors=${words[2]#*=}
+}
+
+# The module goes in one of the moments in which nothing of it is out.
+leave() {
+	local tries=0
+	until unload; do
+		refused=$((refused + 1)) tries=$((tries + 1))
+		[[ $output == *'in use'* ]] || { fail_with "rmmod: $output"; return 1; }
+		[ $tries -lt 500 ] || { fail_with "the module never goes"; return 1; }
+	done
+}
+
+cycle() {
+	local i=0 ops empty errors refused=0 served=0 before
+	must_load coherent_pool=0 && must_unload || return
+	before=$(all_sizes)
+	[ "$before" != "0 0 0" ] || { fail_with "no C pools"; return; }
+	echo start >"$TEST/load" || { fail_with "no load"; return; }
+	while [ $i -lt "$cycles" ]; do
+		# shellcheck disable=SC2086 # words
+		must_load ${parameters[i % ${#parameters[@]}]} || break
+		# A refusal shows that the load uses the module, too.
+		[ $((i % 3)) != 0 ] || sleep 0.02
+		leave || break
+		i=$((i + 1))
+		[ $((i % 100)) != 0 ] || msg "$i cycles"
+	done
+	counters
+	served=$ops
+	echo stop >"$TEST/load"
+	msg "$i cycles, $served operations, $empty got nothing, rmmod refused $refused times"
+	expect_equal cycles "$i" "$cycles"
+	expect_equal "errors of the load" "$errors" 0
+	[ "$served" -gt $((cycles * 10)) ] || fail_with "the load did only $served operations"
+	[ "$empty" -lt $((served / 10)) ] || fail_with "$empty of $served operations got nothing"
+	read -r result <"$TEST/result"
+	[ "$errors" = 0 ] || fail_with "$result"
+	tell state=ok
+	must_pass free_every_page_by_page
+	must_load coherent_pool=0 && must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
+}
+
+# The same with the pools switched off: the load gets nothing, quietly.
+cycle_disabled() {
+	local i ops empty errors
+	echo start >"$TEST/load" || { fail_with "no load"; return; }
+	for i in {1..5}; do
+		must_load coherent_pool=0 || break
+		sleep 0.05
+		must_unload || break
+	done
+	counters
+	echo stop >"$TEST/load"
+	msg "$ops operations, $empty got nothing"
+	expect_equal "errors of the load" "$errors" 0
+	[ "$empty" -gt 0 ] || fail_with "the load got memory from pools that are off"
+}
+
+add "$cycles cycles under load" cycle
+add "cycles with the pools off" cycle_disabled
+run_tests

@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Memory that is refused while the module loads, and while pools grow. The
+# module loads with less, or not at all; nothing warns, and afterwards the C
+# pools are there as before. Leaks on these paths are found by leaks.sh, which
+# runs after this.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+pages=$DEBUGFS/fail_page_alloc
+slab=$DEBUGFS/failslab
+if ! config FAIL_PAGE_ALLOC y || ! config FAILSLAB y || [ ! -d "$pages" ]; then
+	skip_all "this kernel has no fault injection"
+fi
+
+args=(coherent_pool=7 coherent_pool_size=1M)
+nth=/proc/self/fail-nth
+
+# Failures for tasks that ask for it; silent, as what is injected is known.
+arm() { # PROBABILITY MINIMAL-ORDER TASKS-ONLY(Y|N)
+	local at
+	for at in "$pages" "$slab"; do
+		echo 0 >"$at/verbose"
+		echo N >"$at/ignore-gfp-wait"
+		echo -1 >"$at/times"
+		echo 0 >"$at/space"
+		echo 1 >"$at/interval"
+	done
+	echo "$3" >"$pages/task-filter"
+	echo "$2" >"$pages/min-order"
+	echo "$1" >"$pages/probability"
+	echo Y >"$slab/task-filter"
+	echo 0 >"$slab/probability"
+}
+
+disarm() { echo 0 >"$pages/probability"; echo 0 >"$slab/probability"; }
+
+# insmod in a task whose allocations may fail.
+load_failing() {
+	output=$(echo 1 >/proc/self/make-it-fail; exec insmod "$MODULE" "$@" 2>&1)
+}
+
+as_before() {
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+	tell state=ok fresh=1
+	must_pass orders_process
+}
+
+c_pools() {
+	must_load coherent_pool=0 && must_unload
+	c_sizes=$(all_sizes)
+	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools"
+}
+
+# No block of this order or more: the pools are made of smaller ones, or are
+# smaller; what debugfs says is what there is.
+no_large_blocks() { # ORDER
+	local loaded_with
+	arm 100 "$1" Y
+	if load_failing "${args[@]}"; then
+		disarm
+		loaded_with=$(all_sizes)
+		msg "without blocks of order $1: $loaded_with"
+		tell state=ok
+		[ "$loaded_with" = "0 0 0" ] || must_pass zero_every_page
+		must_unload
+	else
+		disarm
+		msg "without blocks of order $1: $output"
+		! loaded || fail_with "insmod fails, but the module is there"
+	fi
+	as_before
+}
+
+# Some of all allocations of the task, another choice each time.
+some_pages() { # PROBABILITY
+	local i good=0
+	for i in {1..8}; do
+		arm "$1" 0 Y
+		if load_failing "${args[@]}"; then
+			disarm
+			good=$((good + 1))
+			must_unload
+		else
+			disarm
+			! loaded || fail_with "insmod fails, but the module is there"
+		fi
+	done
+	msg "$good of 8 loaded"
+	as_before
+}
+
+some_slab() { # PROBABILITY
+	local i good=0
+	for i in {1..8}; do
+		arm 0 0 Y
+		echo "$1" >"$slab/probability"
+		if load_failing "${args[@]}"; then
+			disarm
+			good=$((good + 1))
+			must_unload
+		else
+			disarm
+			! loaded || fail_with "insmod fails, but the module is there"
+		fi
+	done
+	msg "$good of 8 loaded"
+	as_before
+}
+
+# The N-th allocation of insmod fails, for many N: each error path once.
+nth_allocation() { # FROM STEP TO
+	local i good=0 bad=0
+	arm 0 0 Y
+	for ((i = $1; i <= $3; i += $2)); do
+		if output=$(echo "$i" >$nth; exec insmod "$MODULE" "${args[@]}" 2>&1); then
+			good=$((good + 1))
+			must_unload
+		else
+			bad=$((bad + 1))
+			! loaded || fail_with "insmod fails, but the module is there"
+		fi
+	done
+	disarm
+	msg "$good loaded, $bad did not"
+	[ $bad -gt 0 ] || fail_with "no allocation failed"
+	as_before
+}
+
+# Growth is refused memory: nothing happens, and it works again later.
+growth_fails() { # PROVIDER
+	local before pool
+	[ "$1" = c ] || must_load "${args[@]}" || return
+	before=$(all_sizes)
+	arm 100 1 N
+	for pool in $ZONES; do
+		hold $(($(size_of "$pool") / PAGE - 1)) "$PAGE" "$pool" || fail_with "the $pool pool lacks pages"
+		hold 1 1048576 "$pool"
+	done
+	sleep 1
+	disarm
+	for pool in $ZONES; do
+		# Only single pages were to be had.
+		[ $(($(size_of "$pool") - $(echo "$before" | cut -d' ' -f1))) -le 1048576 ] ||
+			fail_with "the $pool pool grew to $(size_of "$pool")"
+	done
+	free_held
+	tell state=ok
+	must_pass zero_every_page
+	[ "$1" = c ] || must_unload
+	must_load coherent_pool=0 && must_unload
+	as_before
+}
+
+add "C pools as configured" c_pools
+for order in 1 5 8; do
+	add "insmod without blocks of order $order and more" no_large_blocks $order
+done
+add "insmod with failing page allocations" some_pages 20
+add "insmod with failing slab allocations" some_slab 5
+add "insmod with one failing allocation" nth_allocation 20 15 320
+add "growth of C without memory" growth_fails c
+add "growth of the module without memory" growth_fails rust
+trap 'disarm; rmmod dma_pool_test' EXIT
+run_tests

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # used by the scripts that source this
+#
+# What the test scripts share: where things are, KTAP around functions that
+# return 0 or not, the check of the kernel log after each, and the pools'
+# debugfs files. No test is here.
+#
+# DMA_POOL_MODULE  the module under test; default: beside this file, then the
+#                  top of its repository
+# KSFT             the kernel's selftests directory; default: the one that this
+#                  is installed in
+
+set -u
+DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+SCRIPT=$(basename "$0" .sh)
+
+for helpers in "${KSFT:+$KSFT/kselftest/ktap_helpers.sh}" "$DIR/../kselftest/ktap_helpers.sh"; do
+	[ ! -e "$helpers" ] || break
+done
+# shellcheck disable=SC1090 # the kernel's
+. "$helpers" || { echo "Bail out! no kselftest/ktap_helpers.sh, set KSFT"; exit 1; }
+
+MODULE=${DMA_POOL_MODULE:-$DIR/rust-dma-pool.ko}
+[ -e "$MODULE" ] || MODULE=${DMA_POOL_MODULE:-$DIR/../../rust-dma-pool.ko}
+TEST_MODULE=$DIR/test_modules/dma_pool_test.ko
+NAME=rust_dma_pool
+DEBUGFS=/sys/kernel/debug
+POOLS=$DEBUGFS/dma_pools
+TEST=$DEBUGFS/dma_pool_test
+PARAMETERS=/sys/module/$NAME/parameters
+PAGE=$(getconf PAGESIZE)
+ZONES='kernel dma dma32'
+
+skip_all() { ktap_print_header; ktap_skip_all "$*"; exit "$KSFT_SKIP"; }
+bail() { ktap_exit_fail_msg "$*"; }
+msg() { printf '# %s\n' "$*"; }
+config() { zcat /proc/config.gz 2>/dev/null | grep -q "^CONFIG_$1=$2"; }
+
+# --- tests and results ------------------------------------------------------
+
+# add NAME FUNCTION [ARGUMENT...]: a test. The function says why it fails with
+# fail_with; it passes if it never does and returns 0.
+declare -a test_names=() test_calls=()
+add() {
+	test_names+=("$1")
+	shift
+	test_calls+=("$(printf '%q ' "$@")")
+}
+
+declare -a reasons=()
+fail_with() { reasons+=("$*"); return 1; }
+expect_equal() { [ "$2" = "$3" ] || fail_with "$1 is $2, not $3"; }
+
+# Runs all that was added, each in this shell, and exits.
+run_tests() {
+	local i
+	[ ${#test_names[@]} -gt 0 ] || bail "no test in $SCRIPT"
+	ktap_print_header
+	ktap_set_plan ${#test_names[@]}
+	for i in "${!test_names[@]}"; do
+		reasons=()
+		log_mark "$SCRIPT: ${test_names[i]}"
+		eval "${test_calls[i]}" || [ ${#reasons[@]} -gt 0 ] || fail_with "a step failed"
+		clean_up
+		log_check
+		report "${test_names[i]}"
+	done
+	ktap_finished
+}
+
+report() { # NAME
+	if [ ${#reasons[@]} -eq 0 ]; then
+		ktap_test_pass "$1"
+	else
+		printf '# %s\n' "${reasons[@]}"
+		ktap_test_fail "$1"
+	fi
+}
+
+# Whatever a test left behind must not decide the next one.
+clean_up() {
+	[ ! -e "$TEST/load" ] || echo stop 2>/dev/null >"$TEST/load"
+	[ ! -e "$TEST/hold" ] || echo free >"$TEST/hold" || fail_with "held blocks are not taken back"
+	! loaded || unload || fail_with "the module does not go: $output"
+}
+
+# --- the kernel log ---------------------------------------------------------
+
+log_mark() {
+	mark="dma_pool_test: test $1"
+	echo "$mark" >/dev/kmsg
+}
+
+# The log since log_mark.
+log_since() { dmesg -t | awk -v mark="$mark" '$0 == mark { seen = 1; next } seen'; }
+
+log_check() {
+	local line
+	while IFS= read -r line; do
+		fail_with "log: ${line#*$'\t'}"
+	done < <(dmesg -t | awk -f "$DIR/log.awk" -v mark="$mark")
+}
+
+log_has() { log_since | grep -qF -- "$1" || fail_with "the log does not say '$1'"; }
+log_has_not() { ! log_since | grep -F -- "$1" || fail_with "the log says '$1'"; }
+
+# expect_warnings N TEXT COMMAND...: announces them around the command.
+expect_warnings() {
+	local count=$1 text=$2 status=0
+	shift 2
+	echo "dma_pool_test: expect $count WARNING: $text" >/dev/kmsg
+	"$@" || status=$?
+	echo "dma_pool_test: expect end" >/dev/kmsg
+	return "$status"
+}
+
+# --- modules ----------------------------------------------------------------
+
+loaded() { [ -e "/sys/module/$NAME" ]; }
+load() { output=$(insmod "$MODULE" "$@" 2>&1); }
+unload() { output=$(rmmod "$NAME" 2>&1); }
+must_load() { load "$@" || fail_with "insmod $*: $output"; }
+must_unload() { unload || fail_with "rmmod: $output"; }
+
+# start NEED...: what most scripts begin with; module: the module under test.
+start() {
+	local need
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	[ -d "$DEBUGFS" ] || skip_all "needs debugfs"
+	mountpoint -q "$DEBUGFS" || mount -t debugfs none "$DEBUGFS" || skip_all "needs debugfs"
+	for need; do
+		case $need in
+		module)
+			[ -e "$MODULE" ] || bail "no module under test at $MODULE, set DMA_POOL_MODULE"
+			! loaded || bail "$NAME is loaded already"
+			;;
+		zones)
+			[ "$(populated)" = "$ZONES" ] ||
+				skip_all "needs memory in all three zones (5 GiB on x86_64)"
+			;;
+		esac
+	done
+	if [ ! -e "$TEST" ]; then
+		insmod "$TEST_MODULE" || bail "$TEST_MODULE does not load"
+		trap 'rmmod dma_pool_test' EXIT
+	fi
+}
+
+# --- pools and memory -------------------------------------------------------
+
+# Sets size_kernel, size_dma and size_dma32 without a process.
+sizes() {
+	size_kernel=0 size_dma=0 size_dma32=0
+	{ read -r size_kernel <"$POOLS/pool_size_kernel" &&
+		read -r size_dma <"$POOLS/pool_size_dma" &&
+		read -r size_dma32 <"$POOLS/pool_size_dma32"; } 2>/dev/null
+}
+
+size_of() { sizes; case $1 in kernel) echo "$size_kernel" ;; dma) echo "$size_dma" ;; *) echo "$size_dma32" ;; esac; }
+all_sizes() { sizes && echo "$size_kernel $size_dma $size_dma32"; }
+bytes() { numfmt --from=iec "$1"; }
+
+# What the test module is told: state=ok|missing|disabled fresh=0|1
+tell() {
+	sizes
+	echo "kernel=$size_kernel dma=$size_dma dma32=$size_dma32 $*" >"$TEST/pools"
+}
+
+# Runs one test of the test module; sets result and returns 0, 1 or 2 (what it
+# needs is not there).
+run_in_kernel() {
+	local status=0
+	result=
+	echo "$1" 2>/dev/null >"$TEST/run" || status=1
+	read -r result <"$TEST/result"
+	if [ $status = 1 ] && [ -z "$result" ]; then
+		status=2
+	fi
+	return $status
+}
+
+must_pass() { run_in_kernel "$1" || fail_with "$1: $result"; }
+hold() { echo "$*" 2>/dev/null >"$TEST/hold"; } # COUNT SIZE POOL
+free_held() { echo free >"$TEST/hold" || fail_with "held blocks are not taken back"; }
+
+# The pools whose zones have memory.
+populated() {
+	awk '/^Node/ { zone = $4 }
+		$1 == "managed" && $2 > 0 { has[zone] = 1 }
+		END {
+			out = has["Normal"] ? "kernel " : ""
+			out = out (has["DMA"] ? "dma " : "") (has["DMA32"] ? "dma32 " : "")
+			sub(/ $/, "", out)
+			print out
+		}' /proc/zoneinfo
+}
+
+# free_pages POOL: pages that are free in its zone, with those that the CPUs
+# have set aside.
+free_pages() {
+	local zone
+	case $1 in kernel) zone=Normal ;; dma) zone=DMA ;; *) zone=DMA32 ;; esac
+	awk -v want="$zone" '/^Node/ { zone = $4 }
+		zone != want { next }
+		$1 == "pages" && $2 == "free" { n += $3 }
+		$1 == "count:" { n += $2 }
+		END { print n + 0 }' /proc/zoneinfo
+}
+
+meminfo() { awk -v key="$1:" '$1 == key { print $2 * 1024 }' /proc/meminfo; }
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+# Caches out of the way, so that free memory can be compared.
+settle() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 0.2
+}
+
+# The size that C and the module use when none is given: 128 KiB for each GiB
+# of memory, at least that, at most a block of the page allocator, and a power
+# of two.
+default_size() {
+	local size=$(($(meminfo MemTotal) / 8192)) power=131072
+	while [ "$power" -lt "$size" ] && [ "$power" -lt 4194304 ]; do
+		power=$((power * 2))
+	done
+	echo "$power"
+}
+
+# Whether something on this machine could use pools, so that they are made
+# without being asked for.
+has_users() { config DMA_DIRECT_REMAP y || grep -qw -e sev -e sme /proc/cpuinfo; }

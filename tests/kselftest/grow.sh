@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# When and by how much pools grow, seen in debugfs; the C pools first, then
+# those in Rust.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+MAX=$((PAGE << 10))
+
+c_pools() {
+	must_load coherent_pool=0 && must_unload
+	[ "$(all_sizes)" != "0 0 0" ] || fail_with "no C pools"
+}
+
+rust_pools() { must_load coherent_pool=7 "coherent_pool_size=${1:-512K}"; }
+
+is_size() { [ "$(size_of "$1")" = "$2" ]; }
+
+# Long enough for a work item that has been queued, short enough to wait.
+soon() { sleep 0.5; }
+
+# Nobody asks, nobody grows. Nor for what fits while enough is left.
+idle() { # PROVIDER
+	local before
+	"$1" || return
+	before=$(all_sizes)
+	soon
+	expect_equal "sizes after doing nothing" "$(all_sizes)" "$before"
+}
+
+# Below the initial size by a page: it doubles, once.
+low_water() { # PROVIDER POOL
+	local size
+	"$1" || return
+	size=$(size_of "$2")
+	hold $((size / PAGE - 1)) "$PAGE" "$2" || fail_with "the $2 pool lacks pages"
+	wait_for 5 is_size "$2" $((2 * size)) ||
+		fail_with "the $2 pool of $size bytes has $(size_of "$2"), not twice as much"
+	free_held
+	soon
+	expect_equal "size of the $2 pool after all was freed" "$(size_of "$2")" $((2 * size))
+	# It has more than at first now: taking a little is no reason to grow.
+	hold 4 "$PAGE" "$2" || fail_with "no pages"
+	soon
+	expect_equal "size of the $2 pool with little taken" "$(size_of "$2")" $((2 * size))
+	free_held
+	tell state=ok
+	must_pass free_every_page_by_page
+}
+
+# By its size each time, but never by more than one block can be.
+steps() { # PROVIDER
+	local size next round
+	"$1" || return
+	for round in 1 2 3 4 5; do
+		size=$(size_of kernel)
+		next=$((size + (size < MAX ? size : MAX)))
+		[ "$size" -lt $((4 * MAX)) ] || break
+		hold $(((size - $(held_bytes)) / PAGE - 1)) "$PAGE" kernel || fail_with "the pool lacks pages"
+		wait_for 5 is_size kernel $next ||
+			fail_with "round $round: a pool of $size bytes has $(size_of kernel), not $next"
+	done
+	free_held
+	tell state=ok
+	must_pass free_every_page_by_page
+}
+
+held_bytes() { awk '{ split($2, size, "="); n += size[2] } END { print n + 0 }' "$TEST/hold"; }
+
+# What no block can hold must not make a pool eat memory for nothing.
+oversized() { # PROVIDER
+	local before i
+	"$1" || return
+	before=$(all_sizes)
+	for i in 1 2 3; do
+		! hold 1 $((2 * MAX)) kernel || fail_with "got more than a block can be"
+		soon
+	done
+	expect_equal "sizes after requests that are too large" "$(all_sizes)" "$before"
+}
+
+# Taken back when it cannot be helped: a full zone fails quietly.
+full_zone() { # PROVIDER
+	local round size
+	"$1" || return
+	for round in {1..12}; do
+		size=$(size_of dma)
+		hold $(((size - $(held_dma)) / PAGE)) "$PAGE" dma || break
+		hold 1 "$PAGE" dma
+		soon
+		[ "$(size_of dma)" != "$size" ] || break
+	done
+	[ "$(size_of dma)" -gt 1048576 ] || fail_with "the dma pool has $(size_of dma) bytes, it never grew"
+	msg "the dma pool has $(size_of dma) bytes of a zone of 16 MiB"
+	free_held
+	tell state=ok
+	must_pass zero_every_page
+}
+
+held_dma() { awk '$5 == "zone=DMA" { split($2, size, "="); n += size[2] } END { print n + 0 }' "$TEST/hold"; }
+
+# The request that failed fits a little later, in the pool that it asked.
+after_failure() { # POOL SIZE
+	local before want=$2
+	rust_pools 128K || return
+	before=$(size_of "$1")
+	! hold 1 "$want" "$1" || fail_with "there was room already"
+	wait_for 5 hold 1 "$want" "$1" || fail_with "$want bytes never fit, the pool has $(size_of "$1")"
+	[ "$(size_of "$1")" -ge $((before + want)) ] ||
+		fail_with "the $1 pool has $(size_of "$1"), that is not $want more than $before"
+	[ "$(size_of "$1")" -le $((before + 4 * want)) ] ||
+		fail_with "the $1 pool has $(size_of "$1") after a request of $want"
+	free_held
+	tell state=ok
+	must_pass free_every_page_by_page
+}
+
+for provider in c_pools rust_pools; do
+	title=${provider%_pools}
+	add "$title: idle pools stay" idle $provider
+	for pool in $ZONES; do
+		add "$title: $pool grows at low water" low_water $provider "$pool"
+	done
+	add "$title: steps" steps $provider
+	add "$title: no growth for what is too large" oversized $provider
+	add "$title: a full zone" full_zone $provider
+done
+add "rust: kernel grows to fit 1M" after_failure kernel 1048576
+add "rust: kernel grows to fit 4M" after_failure kernel 4194304
+add "rust: dma grows to fit 300K" after_failure dma 307200
+add "rust: dma32 grows to fit 2M" after_failure dma32 2097152
+run_tests

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The KUnit suites in the module have run and passed. They run at insmod when
+# the kernel has CONFIG_KUNIT=y; suites that are not there fail this, as they
+# vanish without a word when they are not built.
+
+. "$(dirname "$0")/functions.sh"
+start module
+
+if ! config KUNIT y; then
+	! config KUNIT m || bail "CONFIG_KUNIT=m: the suites in the module are not built, use y"
+	skip_all "this kernel has no CONFIG_KUNIT"
+fi
+
+# The results of all suites, from the log of insmod: they begin with a KTAP
+# header each and end with the suite's own result, less indented.
+results() { log_since | grep -E '^( *)(not )?ok [0-9]+ '; }
+
+ran_and_passed() {
+	local count
+	must_load coherent_pool=7 coherent_pool_size=128K || return
+	results | sed 's/^/# /'
+	count=$(results | grep -cE '^ {8}ok |^ {4}ok ')
+	msg "$count results"
+	[ "$count" -gt 0 ] || fail_with "no suite ran"
+	! results | grep -q 'not ok' || fail_with "$(results | grep 'not ok' | tr -s ' ' | paste -sd';')"
+	must_unload
+}
+
+add "suites run at insmod and pass" ran_and_passed
+run_tests

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What is still allocated after the module has gone, as kmemleak and
+# page_owner see it. Runs last, so that it sees what the other scripts left.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+kmemleak=$DEBUGFS/kmemleak
+stacks=$DEBUGFS/page_owner_stacks/show_stacks
+
+# The rest of the kernel may have leaks; those of before are none of ours.
+no_leaks() {
+	local fresh
+	if ! echo scan 2>/dev/null >"$kmemleak"; then
+		fail_with "kmemleak does not work"
+		return
+	fi
+	echo clear >"$kmemleak"
+	exercise || return
+	# Objects younger than 5 seconds are not looked at.
+	sleep 6
+	echo scan >"$kmemleak"
+	sleep 1
+	echo scan >"$kmemleak"
+	fresh=$(grep -c '^unreferenced object' "$kmemleak")
+	if [ "$fresh" != 0 ]; then
+		head -n 40 "$kmemleak" | sed 's/^/# /'
+		fail_with "$fresh leaks"
+	fi
+}
+
+exercise() {
+	local i
+	for i in 1 2 3; do
+		must_load coherent_pool=kernel:3M,dma:384K,dma32:1M || return
+		hold 40 65536 kernel
+		hold 20 12288 dma
+		hold 10 5000 dma32
+		free_held
+		tell state=ok
+		must_pass grow_after_failure
+		must_unload || return
+	done
+	! load coherent_pool=banana || fail_with "the module loads"
+}
+
+# Pages whose allocation has the module's code in its backtrace. The code is
+# gone by then, and shows as bare addresses in the range where it was.
+no_pages() {
+	local base size found
+	must_load coherent_pool=7 coherent_pool_size=1M || return
+	read -r _ size _ _ _ base _ < <(grep "^$NAME " /proc/modules)
+	found=$(pages_of "$base" "$size")
+	msg "with the module: $found pages"
+	# 3 MiB in pools: a count that sees none of them shows nothing.
+	[ "$found" -ge 768 ] || fail_with "only $found pages while there are 768 in the pools"
+	must_unload
+	found=$(pages_of "$base" "$size")
+	msg "without: $found pages"
+	expect_equal "pages that the module has left" "$found" 0
+}
+
+# pages_of BASE SIZE: sums the stacks with the module's name or addresses.
+pages_of() {
+	awk -v base="$1" -v size="$2" -v name="[$NAME]" '
+		function hex(text,    i, n) {
+			n = 0
+			text = tolower(text)
+			for (i = 1; i <= length(text); i++)
+				n = n * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
+			return n
+		}
+		# Only the low 32 bits: modules lie within 2 GiB, and doubles are exact.
+		BEGIN { from = hex(substr(base, length(base) - 7)) }
+		index($0, name) { ours = 1 }
+		$1 ~ /^0xffffffff[0-9a-f]+$/ {
+			at = hex(substr($1, length($1) - 7))
+			if (at >= from && at < from + size)
+				ours = 1
+		}
+		/^nr_base_pages:/ {
+			if (ours)
+				n += $2
+			ours = 0
+		}
+		END { print n + 0 }' "$stacks"
+}
+
+if [ -e "$kmemleak" ]; then
+	add "kmemleak finds nothing" no_leaks
+fi
+if [ -r "$stacks" ]; then
+	add "page_owner finds nothing" no_pages
+fi
+if [ ${#test_names[@]} = 0 ]; then
+	skip_all "this kernel has neither kmemleak nor page_owner=on"
+fi
+run_tests

@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Coming and going: the C pools leave and return, no page is lost on the way,
+# debugfs files outlive nobody, and a module whose memory is out stays.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+args=(coherent_pool=7 coherent_pool_size=1M)
+
+# The sizes at boot do not come back if a pool has grown since: start afresh.
+fresh_c_pools() {
+	must_load "${args[@]}" && must_unload
+	c_sizes=$(all_sizes)
+	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools: was this kernel booted with coherent_pool=0?"
+}
+
+c_pools_return() {
+	local round
+	for round in 1 2 3; do
+		must_load "${args[@]}" || return
+		expect_equal "sizes with the module" "$(all_sizes)" "1048576 1048576 1048576"
+		must_unload || return
+		expect_equal "sizes of the C pools after round $round" "$(all_sizes)" "$c_sizes"
+	done
+	tell state=ok fresh=1
+	must_pass orders_process
+	must_pass odd_sizes
+}
+
+debugfs_always_there() {
+	local pool
+	[ -d "$POOLS" ] || fail_with "no dma_pools before"
+	must_load "${args[@]}" || return
+	[ -d "$POOLS" ] || fail_with "no dma_pools while the module is loaded"
+	for pool in $ZONES; do
+		expect_equal "the mode of pool_size_$pool" "$(stat -c %a "$POOLS/pool_size_$pool")" 400
+		expect_equal "what is in pool_size_$pool" "$(od -An -c "$POOLS/pool_size_$pool" | tr -d ' ')" '1048576\n'
+	done
+	[ -e "$POOLS/disabled_allocs" ] || fail_with "no disabled_allocs"
+	must_unload
+	[ -d "$POOLS" ] || fail_with "no dma_pools after"
+	[ ! -e "$POOLS/disabled_allocs" ] || fail_with "a file of the module is left in dma_pools"
+}
+
+# Holding a file of the module open may keep the module, or may not; nothing
+# may happen through it once the module is gone.
+open_files() {
+	local file
+	must_load "${args[@]}" || return
+	for file in pool_size_kernel pool_size_dma32 disabled_allocs; do
+		exec {fd}<"$POOLS/$file" || fail_with "cannot open $file"
+		fds+=("$fd")
+	done
+	if unload; then
+		for fd in "${fds[@]}"; do
+			read -r -u "$fd" value && fail_with "a file of the module that is gone reads $value"
+		done
+	fi
+	for fd in "${fds[@]}"; do
+		exec {fd}<&-
+	done
+	! loaded || must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+}
+
+# A C file that was opened before the module came.
+open_c_files() {
+	exec {fd}<"$POOLS/pool_size_kernel"
+	must_load "${args[@]}" || return
+	read -r -u "$fd" value
+	exec {fd}<&-
+	must_unload
+}
+
+# With pools of 12 MiB in all, one pool lost in ten rounds stands out.
+memory_given_back() {
+	local pool i difference
+	local -A before after
+	must_load coherent_pool=7 coherent_pool_size=4M && must_unload || return
+	settle
+	for pool in $ZONES; do before[$pool]=$(free_pages "$pool"); done
+	for i in {1..10}; do
+		must_load coherent_pool=7 coherent_pool_size=4M && must_unload || return
+	done
+	settle
+	for pool in $ZONES; do after[$pool]=$(free_pages "$pool"); done
+	for pool in $ZONES; do
+		difference=$((before[$pool] - after[$pool]))
+		msg "$pool: $difference pages less after $i rounds"
+		case $pool in
+		kernel) [ $difference -lt 1024 ] ;;
+		dma) [ $difference -le 0 ] ;;
+		dma32) [ $difference -le 32 ] ;;
+		esac || fail_with "$difference pages of the zone of $pool are lost"
+	done
+}
+
+# CMA is for others who cannot do without: every page must go back to it.
+cma_given_back() {
+	local before with after
+	before=$(meminfo CmaFree)
+	must_load coherent_pool=kernel:4M || return
+	with=$(meminfo CmaFree)
+	must_unload
+	after=$(meminfo CmaFree)
+	msg "CmaFree $before, with the module $with, after $after"
+	expect_equal "CmaFree after" "$after" "$before"
+	# The C kernel pool was there before, and is not now.
+	[ $((before + ${c_sizes%% *} - with)) = 4194304 ] || fail_with "the kernel pool is not in CMA"
+}
+
+unload_refused() { # POOL
+	must_load "${args[@]}" || return
+	hold 1 4096 "$1" || fail_with "no block of $1"
+	if unload; then
+		fail_with "the module goes while a block of $1 is out"
+		return
+	fi
+	[[ $output == *'in use'* ]] || fail_with "rmmod says '$output'"
+	# It serves as before.
+	hold 3 8192 "$1" || fail_with "no block of $1 after the refusal"
+	expect_equal "blocks that are out" "$(grep -c 'zeroed=yes' "$TEST/hold")" 4
+	! unload || fail_with "the module goes while 4 blocks are out"
+	free_held
+	must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+}
+
+twice() {
+	must_load "${args[@]}" || return
+	! load coherent_pool=1 || fail_with "the module loads twice"
+	must_unload
+}
+
+# What could not load has changed nothing.
+failed_load() {
+	! load coherent_pool=banana || fail_with "the module loads"
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+	tell state=ok fresh=1
+	must_pass orders_process
+}
+
+add "C pools as configured" fresh_c_pools
+add "C pools return" c_pools_return
+add "debugfs files before, during, after" debugfs_always_there
+declare -a fds=()
+add "debugfs files open across rmmod" open_files
+add "C debugfs file open across insmod" open_c_files
+add "memory is given back" memory_given_back
+if [ "$(meminfo CmaTotal)" -gt 0 ]; then
+	add "CMA is given back" cma_given_back
+else
+	msg "CMA is looked at where the kernel is booted with cma=64M"
+fi
+for pool in $ZONES; do
+	add "unload refused while memory of $pool is out" unload_refused "$pool"
+done
+add "insmod twice" twice
+add "failed insmod changes nothing" failed_load
+run_tests

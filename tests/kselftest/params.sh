@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The parameters of the module: each row of the tables is one insmod. Which
+# pools there are then is looked at in debugfs, in the log and in the page
+# allocator. The same values on the kernel's command line are in tests/matrix.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+# PARAMETERS | sizes of kernel, dma, dma32 | what the log says
+# Sizes: bytes with K and M, D the default, + something. More texts: more |.
+good='
+coherent_pool=0                            | 0    0    0    | atomic pools disabled by coherent_pool=0
+coherent_pool=1                            | D    0    0    |
+coherent_pool=2                            | 0    D    0    |
+coherent_pool=3                            | D    D    0    |
+coherent_pool=4                            | 0    0    D    |
+coherent_pool=5                            | D    0    D    |
+coherent_pool=6                            | 0    D    D    |
+coherent_pool=7                            | D    D    D    |
+coherent_pool=07                           | D    D    D    |
+coherent_pool=0x7                          | D    D    D    |
+coherent_pool=5 coherent_pool_size=256K    | 256K 0    256K |
+coherent_pool_size=256K coherent_pool=5    | 256K 0    256K |
+coherent_pool=2 coherent_pool_size=128K    | 0    128K 0    |
+coherent_pool=7 coherent_pool_size=4M      | 4M   4M   4M   |
+coherent_pool=1 coherent_pool_size=64K     | 128K 0    0    | coherent_pool_size=64K is not from 128K to 4M
+coherent_pool=1 coherent_pool_size=0       | 128K 0    0    | coherent_pool_size=0 is not from 128K to 4M
+coherent_pool=1 coherent_pool_size=8M      | 4M   0    0    | coherent_pool_size=8M is not from 128K to 4M
+coherent_pool=4096                         | 4K   4K   4K   |
+coherent_pool=64K                          | 64K  64K  64K  |
+coherent_pool=128k                         | 128K 128K 128K |
+coherent_pool=1048576                      | 1M   1M   1M   |
+coherent_pool=0x200000                     | 2M   2M   2M   |
+coherent_pool=2M                           | 2M   2M   2M   |
+coherent_pool=3M                           | 3M   3M   3M   |
+coherent_pool=16M                          | 16M  +    16M  |
+coherent_pool=2M coherent_pool_size=256K   | 2M   2M   2M   | coherent_pool_size=256K ignored
+coherent_pool=kernel                       | D    0    0    |
+coherent_pool=dma32                        | 0    0    D    |
+coherent_pool=dma,kernel                   | D    D    0    |
+coherent_pool=dma32:1M                     | 0    0    1M   |
+coherent_pool=kernel:2M,dma:64K            | 2M   64K  0    |
+coherent_pool=kernel:16M                   | 16M  0    0    |
+coherent_pool=kernel:5M,dma32,dma:1536K    | 5M   1536K D   |
+coherent_pool=dma:64K coherent_pool_size=1M | 0   64K  0    | coherent_pool_size=1M ignored
+coherent_pool=7 coherent_pool=2            | 0    D    0    |
+coherent_pool=kernel:2M coherent_pool=dma32:64K | 0 0  64K  |
+coherent_pool=2M coherent_pool=0           | 0    0    0    | disabled by coherent_pool=0
+coherent_pool=0 coherent_pool=64K          | 64K  64K  64K  |
+coherent_pool=1 coherent_pool_size=2M coherent_pool_size=512K | 512K 0 0 |
+'
+if ! has_users; then
+	good+='
+                                           | 0    0    0    | no atomic pools
+coherent_pool_size=256K                    | 0    0    0    | no atomic pools | coherent_pool_size=256K ignored
+'
+fi
+
+# PARAMETER with a value that is none. What the log quotes is the value.
+bad='
+coherent_pool=8
+coherent_pool=9
+coherent_pool=4095
+coherent_pool=banana
+coherent_pool=Kernel
+coherent_pool=2Mx
+coherent_pool=2MB
+coherent_pool=1.5M
+coherent_pool=-1
+coherent_pool=+1M
+coherent_pool=
+coherent_pool=0x
+coherent_pool=08
+coherent_pool=99999999999999999999
+coherent_pool=0xffffffffffffffffff
+coherent_pool=16E
+coherent_pool=kernel:
+coherent_pool=kernel:banana
+coherent_pool=kernel:100
+coherent_pool=kernel:0
+coherent_pool=kernel,kernel
+coherent_pool=kernel:1M,dma,kernel:2M
+coherent_pool=normal:1M
+coherent_pool=,kernel
+coherent_pool=kernel,
+coherent_pool=kernel:1M:2M
+coherent_pool=7,kernel
+coherent_pool=kernel;dma
+coherent_pool_size=banana
+coherent_pool_size=
+coherent_pool_size=1Mx
+coherent_pool_size=-1
+coherent_pool_size=18446744073709551616
+'
+
+default=$(default_size)
+declare -A empty
+log_names=([0]='GFP_KERNEL' [1]='GFP_KERNEL|GFP_DMA' [2]='GFP_KERNEL|GFP_DMA32')
+
+# The zones of dma and dma32 have no other users here, so pages count; the
+# rest of the kernel lives in Normal.
+declare -A tolerance=([kernel]=768 [dma]=0 [dma32]=32)
+
+# The free pages of each zone with nobody's pools in them.
+note_empty() {
+	local pool
+	must_load coherent_pool=0 || return
+	settle
+	for pool in $ZONES; do
+		empty[$pool]=$(free_pages "$pool")
+	done
+	must_unload
+}
+
+good_row() { # PARAMETERS SIZES TEXT...
+	local -a words sizes have
+	local i=0 pool text want taken off
+	read -r -a words <<<"$1"
+	read -r -a sizes <<<"$2"
+	shift 2
+	must_load ${words[@]+"${words[@]}"} || return
+	read -r -a have <<<"$(all_sizes)"
+	settle
+	for pool in $ZONES; do
+		want=${sizes[i]}
+		case $want in
+		+) [ "${have[i]}" -gt 0 ] || fail_with "no $pool pool" ;;
+		D) expect_equal "the $pool pool" "${have[i]}" "$default" ;;
+		*) expect_equal "the $pool pool" "${have[i]}" "$(bytes "$want")" ;;
+		esac
+		taken=$((empty[$pool] - $(free_pages "$pool")))
+		off=$((taken - have[i] / PAGE))
+		[ "${off#-}" -le "${tolerance[$pool]}" ] ||
+			fail_with "a $pool pool of $((have[i] / PAGE)) pages took $taken of its zone"
+		text="$NAME: DMA: preallocated $((have[i] / 1024)) KiB ${log_names[i]} pool for atomic allocations"
+		if [ "${have[i]}" -gt 0 ]; then
+			log_has "$text"
+		else
+			log_has_not "KiB ${log_names[i]} pool for"
+		fi
+		i=$((i + 1))
+	done
+	for text; do
+		log_has "$text"
+	done
+	must_unload
+}
+
+# The values as they are read back; what was not given is empty.
+readable() {
+	must_load coherent_pool=kernel:256K,dma coherent_pool_size=1M || return
+	expect_equal coherent_pool "$(cat $PARAMETERS/coherent_pool)" kernel:256K,dma
+	expect_equal coherent_pool_size "$(cat $PARAMETERS/coherent_pool_size)" 1M
+	expect_equal "the mode" "$(stat -c %a $PARAMETERS/coherent_pool $PARAMETERS/coherent_pool_size | xargs)" "444 444"
+	must_unload
+	must_load coherent_pool=2 || return
+	expect_equal coherent_pool "$(cat $PARAMETERS/coherent_pool)" 2
+	case $(cat $PARAMETERS/coherent_pool_size) in
+	'' | '(null)') ;;
+	*) fail_with "a parameter that was not given reads '$(cat $PARAMETERS/coherent_pool_size)'" ;;
+	esac
+	must_unload
+}
+
+# EINVAL, one sentence that quotes the value, and the C pools as they were.
+bad_row() { # PARAMETER
+	local before sentence value=${1#*=}
+	before=$(all_sizes)
+	if load "$1"; then
+		fail_with "the module loads"
+		return
+	fi
+	[[ $output == *Invalid\ param* ]] || fail_with "insmod says '$output', which is not EINVAL"
+	! loaded || fail_with "the module is there"
+	sentence=$(log_since | grep -F "$NAME: ")
+	expect_equal "number of sentences" "$(grep -c . <<<"$sentence")" 1
+	[[ $sentence == *"${1%%=*}"* ]] || fail_with "'$sentence' does not name the option"
+	[[ $sentence == *"$value"* ]] || fail_with "'$sentence' does not quote '$value'"
+	[[ $sentence == *128K*4M* || $sentence == *kernel* ]] ||
+		fail_with "'$sentence' does not say what is accepted"
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
+}
+
+add "free memory without pools" note_empty
+while IFS='|' read -r parameters sizes text more; do
+	[ -n "$sizes" ] || continue
+	read -r parameters <<<"$parameters"
+	declare -a texts=()
+	for each in "$text" "$more"; do
+		read -r each <<<"$each"
+		[ -z "$each" ] || texts+=("$each")
+	done
+	add "insmod ${parameters:-without parameters}" good_row "$parameters" "$sizes" ${texts[@]+"${texts[@]}"}
+done <<<"$good"
+add "parameters are readable" readable
+while read -r parameter; do
+	[ -z "$parameter" ] || add "insmod $parameter is refused" bad_row "$parameter"
+done <<<"$bad"
+run_tests

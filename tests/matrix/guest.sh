@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest.sh TABLE MEMORY CMDLINE: inside a guest that was booted so, tries the
+# rows of the table that belong to this boot. Prints "ok - NAME" or "not ok -
+# NAME" for each, with reasons before it; run, on the host, makes KTAP of it.
+#
+# DMA_POOL_MODULE=builtin: the pools in Rust are part of this kernel.
+
+# shellcheck source=tests/kselftest/functions.sh
+. "${DMA_POOL_TESTS:-$(dirname "$0")/../kselftest}/functions.sh"
+# shellcheck source=tests/matrix/table.sh
+. "$(dirname "$0")/table.sh"
+
+table=$1 boot_memory=$2 boot_cmdline=$3
+
+# What the pools take from CMA. Of a kernel that has just booted, nobody else
+# has any.
+cma_taken() { echo $(($(meminfo CmaTotal) - $(meminfo CmaFree))); }
+
+expect_pools() { # EXPECTED, up to the first ;
+	local word pool want have total
+	for word in $1; do
+		pool=${word%%=*} want=${word#*=}
+		case $pool in
+		all)
+			for pool in $ZONES; do expect_pools "$pool=$want"; done
+			continue
+			;;
+		cma) have=$(cma_taken) ;;
+		*) have=$(size_of "$pool") ;;
+		esac
+		case $want in
+		none) total=0 ;;
+		+) total=$have; [ "$have" -gt 0 ] || fail_with "no $pool pool" ;;
+		*) total=$(bytes "$want") ;;
+		esac
+		expect_equal "$pool" "$have" "$total"
+	done
+}
+
+expect_log() { # LOG TEXT;TEXT...
+	local text rest="$2;"
+	while [ -n "$rest" ]; do
+		read -r text <<<"${rest%%;*}"
+		rest=${rest#*;}
+		[ -z "$text" ] || grep -qF -- "$text" <<<"$1" || fail_with "the log does not say '$text'"
+	done
+}
+
+# The pools do what pools do, or nothing in the right way.
+try_pools() { # LOG
+	local state=ok test
+	if [ "$(all_sizes)" = "0 0 0" ]; then
+		state=missing
+		[[ $1 != *'atomic pools disabled by'* ]] || state=disabled
+		tell "state=$state"
+		must_pass without_pools
+	else
+		tell "state=ok fresh=1"
+		for test in orders_irqs_off walk_from_kernel walk_from_dma walk_from_dma32 free_every_page_by_page; do
+			must_pass $test
+		done
+	fi
+	must_pass foreign_addresses
+}
+
+# What is there since boot.
+row_of_boot() { # EXPECTED
+	local log
+	log=$(dmesg -t)
+	expect_pools "${1%%;*}"
+	expect_log "$log" "${1#"${1%%;*}"}"
+	try_pools "$log"
+}
+
+row_of_module() {
+	local words log before expected=${row_expected%%;*} texts=${row_expected#"${row_expected%%;*}"}
+	before=$(all_sizes)
+	[ "$row_args" = - ] || read -r -a words <<<"$row_args"
+	if [ "${expected%% *}" = refused ]; then
+		! load ${words[@]+"${words[@]}"} || fail_with "the module loads"
+		[[ $output == *Invalid\ param* ]] || fail_with "insmod says '$output', which is not EINVAL"
+		expect_log "$(log_since)" "$texts"
+		return
+	fi
+	must_load ${words[@]+"${words[@]}"} || return
+	expect_pools "$expected"
+	log=$(log_since)
+	expect_log "$log" "$texts"
+	try_pools "$log"
+	must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
+}
+
+try_row() {
+	reasons=()
+	log_mark "matrix: $row_name"
+	case $MODULE/$row_args in
+	builtin/*) row_of_boot "${row_builtin:-$row_expected}" ;;
+	*/c) row_of_boot "$row_expected" ;;
+	*) row_of_module ;;
+	esac
+	[ "$MODULE" = builtin ] || clean_up
+	log_check
+	if [ ${#reasons[@]} -eq 0 ]; then
+		echo "ok - $row_name"
+	else
+		printf '# %s\n' "${reasons[@]}"
+		echo "not ok - $row_name"
+	fi
+}
+
+start
+while read_row; do
+	[ "$row_memory/$row_boot" != "$boot_memory/$boot_cmdline" ] || try_row
+done <"$table"
