@@ -17,7 +17,7 @@ pub(crate) enum Zone {
 }
 
 impl Zone {
-    /// Every zone, in the order of [`Zone::index`] and of the bits in `coherent_pool=`.
+    /// Every zone, in the order of the bits in `coherent_pool=`.
     pub(crate) const ALL: [Zone; 3] = [Zone::Kernel, Zone::Dma, Zone::Dma32];
 
     /// Returns the name on the command line and in debugfs.
@@ -35,15 +35,6 @@ impl Zone {
             Zone::Kernel => "GFP_KERNEL",
             Zone::Dma => "GFP_KERNEL|GFP_DMA",
             Zone::Dma32 => "GFP_KERNEL|GFP_DMA32",
-        }
-    }
-
-    /// Returns the place in [`Zone::ALL`], from 0 to 2.
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Zone::Kernel => 0,
-            Zone::Dma => 1,
-            Zone::Dma32 => 2,
         }
     }
 
@@ -112,13 +103,6 @@ impl ZoneSet {
     /// Tells whether the set has no member.
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
-    }
-
-    /// Returns the members in the order of [`Zone::ALL`].
-    pub(crate) fn iter(self) -> impl Iterator<Item = Zone> {
-        Zone::ALL
-            .into_iter()
-            .filter(move |zone| self.contains(*zone))
     }
 }
 
