@@ -144,15 +144,18 @@ pub extern "Rust" fn pure_zones(
     for zone in search_order(wanted, present) {
         *table.get_mut(zone) = *table.get(wanted);
     }
-    for zone in ZoneSet::ALL.iter() {
+    for zone in Zone::ALL {
         if !present.contains(zone) && !present.with(zone).is_empty() {
             visit(zone.name(), zone.gfp_name());
         }
     }
+    let wanted_size = *table.get(wanted);
     for (zone, value) in table.iter() {
-        if *value == zone.index() {
+        if *value == wanted_size && zone != wanted {
             visit("", "");
         }
     }
-    *table.map(|zone, value| value ^ zone.index()).get(wanted)
+    *table
+        .map(|zone, value| value ^ usize::from(zone.bit()))
+        .get(wanted)
 }

@@ -91,8 +91,7 @@ pub fn search_orders() {
 
 /// Zones, sets and tables agree on names, places and bits.
 pub fn zone_facts() {
-    let places = PerZone(Zone::ALL.map(Zone::index));
-    assert_eq!(places, PerZone([0, 1, 2]));
+    let places = PerZone([0, 1, 2]);
 
     for (zone, place) in places.iter() {
         assert_eq!(Zone::ALL[*place], zone);

@@ -21,6 +21,7 @@ use crate::{
         zone::{
             lower_in,
             PerZone,
+            Zone,
             ZoneSet, //
         },
     },
@@ -185,7 +186,10 @@ fn exact(asked: usize, got: Option<usize>, machine: &Machine, context: &str) {
 fn placed(selected: ZoneSet, some: ZoneSet, warned: bool, machine: &Machine, context: &str) {
     let mut expected = ZoneSet::EMPTY;
 
-    for zone in selected.iter() {
+    for zone in Zone::ALL
+        .into_iter()
+        .filter(|zone| selected.contains(*zone))
+    {
         if machine.populated.contains(zone) {
             expected = expected.with(zone);
             continue;
