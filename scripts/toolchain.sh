@@ -39,16 +39,15 @@ select_toolchain() {
 	local llvm bindgen
 	llvm=$(find_llvm)
 	bindgen=$(find_bindgen)
-	[ -x "$rustc" ] || die "no rustc at $rustc: run 'make kernel' once as root or with sudo, or name one with RUSTC="
-	[ -n "$bindgen" ] || die "no bindgen: run 'make kernel' once as root or with sudo, or name one with BINDGEN="
-	[ -n "$llvm" ] || command -v ld.lld >/dev/null || die "no LLVM with clang and lld: run 'make kernel' once as root or with sudo, or name its directory with LLVM_BIN="
+	[ -x "$rustc" ] || die "there is no $rustc: run scripts/setup, or name the compiler with RUSTC="
+	[ -n "$llvm" ] || command -v ld.lld >/dev/null || die "there is no LLVM with clang and lld: run scripts/setup, or name its directory with LLVM_BIN="
 	if [ -n "$llvm" ]; then
 		PATH=$llvm:$PATH
 		export PATH LIBCLANG_PATH="${LIBCLANG_PATH:-${llvm%/bin}/lib}"
 	fi
 	kernel_make=(make -j"${JOBS:-$(nproc)}" "RUSTC=$rustc" "RUSTDOC=$rust_bin/rustdoc"
-		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver" "BINDGEN=$bindgen")
-	toolchain_key=$({ "$rustc" --version --verbose; "$bindgen" --version; clang --version; } 2>&1 | digest)
+		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver" "BINDGEN=${bindgen:-bindgen}")
+	toolchain_key=$({ "$rustc" --version --verbose; "${bindgen:-bindgen}" --version; clang --version; } 2>&1 | digest)
 }
 
 # kernel_config KDIR NAME: the value of CONFIG_NAME in a built kernel, or nothing.

@@ -77,15 +77,20 @@ def parse(text: str, source: Path) -> Results:
     results = Results()
     for lines in documents(text):
         main = parser.parse_run_tests(lines, printer)
+        missing = 0
         for test, path in leaves(main, status):
-            name = ": ".join(path) or "unnamed"
+            name = ": ".join(path)
             if test.status == status.SUCCESS:
                 results.passed.append(name)
             elif test.status == status.SKIPPED:
                 results.skipped.append(name)
-            else:
+            elif name:
                 results.failed.append(name)
-        # Wrong numbers, missing results, an empty plan.
-        for number in range(main.counts.errors):
-            results.failed.append(f"malformed KTAP ({number + 1})")
+            else:
+                missing += 1
+        if missing:
+            results.failed.append(f"planned results that never came: {missing} or more")
+        elif main.counts.errors:
+            # Wrong numbers, an empty plan.
+            results.failed.append(f"places where the KTAP is malformed: {main.counts.errors}")
     return results
