@@ -62,7 +62,7 @@ impl Pools {
     /// Adds a chunk to a pool that is low, or full to a request that failed since the last time.
     ///
     /// Process context; may sleep.
-    fn grow(&self, pool: &Pool) {
+    pub(super) fn grow(&self, pool: &Pool) {
         let wanted = pool.wanted.xchg(0, Relaxed);
 
         if wanted == 0 && !pool.is_low() {

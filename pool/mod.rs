@@ -21,13 +21,13 @@ pub(crate) mod debugfs;
 pub(crate) mod failure;
 pub(crate) mod gen_pool;
 pub(crate) mod growth;
+#[cfg(CONFIG_KUNIT = "y")]
+mod kunit;
 pub(crate) mod machine;
 pub(crate) mod param;
 pub(crate) mod policy;
 pub(crate) mod ratelimit;
 pub(crate) mod table;
-#[cfg(CONFIG_KUNIT = "y")]
-mod tests;
 pub(crate) mod zone;
 
 use kernel::{
