@@ -6,6 +6,7 @@ A stage without any result has failed: silence must not look like success.
 """
 
 import shutil
+import signal
 import sys
 import time
 
@@ -74,6 +75,7 @@ def select(arguments: list[str]) -> list[Stage]:
 
 def main() -> int:
     """Runs what was asked for."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     total = Results()
     try:
         for stage in select(sys.argv[1:]):

@@ -48,8 +48,6 @@ class Stage:
 def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> int:
     """Runs a command with its stdout (and stderr) in log; shows that it goes on."""
     environment = {**os.environ, **variables, "DMA_POOL_CONSOLES": str(log.parent)}
-    shown = 0
-    begin = reported = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
             argv,
@@ -59,16 +57,27 @@ def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> 
             stdout=output,
             stderr=subprocess.STDOUT if stderr else None,
         )
-        while process.poll() is None:
-            time.sleep(0.1)
-            if VERBOSE:
-                shown += sys.stderr.write(log.read_text(errors="replace")[shown:])
-            elif time.monotonic() - reported > 60:
-                reported = time.monotonic()
-                count = len(RESULT_LINE.findall(log.read_bytes()))
-                passed = time.monotonic() - begin
-                print(f"      {count} results in {passed:.0f} s", file=sys.stderr, flush=True)
+        try:
+            watch(process, log)
+        finally:
+            # ^C reaches scripts/vm as well, and it ends its guest.
+            process.terminate()
+            process.wait()
     return process.returncode
+
+
+def watch(process: subprocess.Popen, log: Path) -> None:
+    """Waits, and shows on stderr that something happens meanwhile."""
+    shown = 0
+    begin = reported = time.monotonic()
+    while process.poll() is None:
+        time.sleep(0.1)
+        if VERBOSE:
+            shown += sys.stderr.write(log.read_text(errors="replace")[shown:])
+        elif time.monotonic() - reported > 60:
+            reported = time.monotonic()
+            count = len(RESULT_LINE.findall(log.read_bytes()))
+            print(f"      {count} results in {reported - begin:.0f} s", file=sys.stderr)
 
 
 def command(script: str, *arguments: str) -> Callable[[Path], Results]:
