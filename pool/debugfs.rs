@@ -10,13 +10,15 @@ use core::ptr::null_mut;
 
 use kernel::{
     bindings,
-    prelude::*,
     str::CStr,
     sync::{
         atomic::Atomic,
         Arc, //
     },
 };
+
+#[cfg(CONFIG_DEBUG_FS)]
+use kernel::prelude::*;
 
 use super::{
     zone::Zone,
@@ -38,8 +40,11 @@ impl Debugfs {
     ///
     /// Cannot fail: as for all of debugfs, pools without it are as good.
     pub(crate) fn new(pools: Arc<Pools>) -> Self {
+        #[cfg(CONFIG_DEBUG_FS)]
         // SAFETY: The name is a C string; NULL stands for the root of debugfs.
         let dir = unsafe { bindings::debugfs_create_dir(c"dma_pools".as_char_ptr(), null_mut()) };
+        #[cfg(not(CONFIG_DEBUG_FS))]
+        let dir = null_mut();
         let this = Self {
             dir,
             _pools: pools.clone(),
@@ -59,6 +64,9 @@ impl Debugfs {
 
     /// Makes a file that shows `value`, which is part of the pools.
     fn file(&self, name: &CStr, value: &Atomic<usize>) {
+        #[cfg(not(CONFIG_DEBUG_FS))]
+        let _ = (name, value, MODE, self.dir);
+        #[cfg(CONFIG_DEBUG_FS)]
         // CAST: `unsigned long` is `usize` in the kernel.
         // SAFETY: The directory is valid or an error pointer, which is fine. The value lives as
         // long as the pools, hence longer than the file, and is only read, by one load.
@@ -75,8 +83,11 @@ impl Debugfs {
 
 impl Drop for Debugfs {
     fn drop(&mut self) {
+        #[cfg(CONFIG_DEBUG_FS)]
         // SAFETY: The directory is valid or an error pointer, which is fine.
-        unsafe { bindings::debugfs_remove(self.dir) };
+        unsafe {
+            bindings::debugfs_remove(self.dir)
+        };
     }
 }
 
