@@ -208,7 +208,7 @@ free_pages() {
 		END { print n + 0 }' /proc/zoneinfo
 }
 
-meminfo() { awk -v key="$1:" '$1 == key { print $2 * 1024 }' /proc/meminfo; }
+meminfo() { awk -v key="$1:" '$1 == key { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }
 
 # wait_for SECONDS COMMAND...: until it succeeds.
 wait_for() {
@@ -220,10 +220,10 @@ wait_for() {
 	done
 }
 
-# Caches out of the way, so that free memory can be compared.
+# Caches out of the way, so that free memory can be compared; 4 is for silence.
 settle() {
 	sync
-	echo 3 >/proc/sys/vm/drop_caches
+	echo 7 >/proc/sys/vm/drop_caches
 	sleep 0.2
 }
 
