@@ -251,7 +251,7 @@ impl fmt::Display for BadValue<'_> {
             quoted.escape_ascii(),
         )?;
         if self.option.ends_with("_size") {
-            f.write_str("a size (like 512K or 2M)")
+            f.write_str("a size from 128K to 4M (like 512K)")
         } else {
             write!(
                 f,

@@ -196,20 +196,20 @@ fn complaints() {
     );
     assert_eq!(
         complaint("coherent_pool_size", b"\"\xff\n"),
-        r#"DMA: coherent_pool_size="\"\xff\n" is not valid, use a size (like 512K or 2M)"#
+        r#"DMA: coherent_pool_size="\"\xff\n" is not valid, use a size from 128K to 4M (like 512K)"#
     );
     // A long value is cut, one of just the length that is quoted is not.
     assert_eq!(
         complaint("coherent_pool_size", &[b'9'; 64]),
         format!(
-            "DMA: coherent_pool_size=\"{}\" is not valid, use a size (like 512K or 2M)",
+            "DMA: coherent_pool_size=\"{}\" is not valid, use a size from 128K to 4M (like 512K)",
             "9".repeat(64)
         )
     );
     assert_eq!(
         complaint("coherent_pool_size", &[b'9'; 65]),
         format!(
-            "DMA: coherent_pool_size=\"{}\"... is not valid, use a size (like 512K or 2M)",
+            "DMA: coherent_pool_size=\"{}\"... is not valid, use a size from 128K to 4M (like 512K)",
             "9".repeat(64)
         )
     );
