@@ -70,7 +70,7 @@ def select(arguments: list[str]) -> list[Stage]:
             sys.exit(f"there is no stage '{name}'; there are: {known}")
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
-    return [stage for stage in STAGES if stage.quick or not quick]
+    return [stage for stage in STAGES if not stage.named and (stage.quick or not quick)]
 
 
 def main() -> int:
