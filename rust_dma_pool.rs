@@ -73,7 +73,10 @@ fn create(request: &param::Request) -> Result<Arc<Pools>> {
         }
     });
 
-    Pools::new(&plan, machine.encryption != policy::Encryption::None)
+    let pools = Pools::new(&plan, machine.encryption != policy::Encryption::None)?;
+
+    pools.log(&plan);
+    Ok(pools)
 }
 
 /// Lets `pools` serve requests, until [`serve_no_more`].

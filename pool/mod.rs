@@ -127,7 +127,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Creates the pool of `zone` with `size` bytes, as far as there is memory, in new chunks.
     ///
-    /// Says in the log what became of it; `None` if there is no memory at all. May sleep.
+    /// `None` if there is no memory at all. May sleep.
     fn new(zone: Zone, size: usize, cc_shared: bool, chunks: &mut Chunks) -> Option<Self> {
         let mut initial = 0;
 
@@ -149,27 +149,8 @@ impl Pool {
         }
 
         if initial == 0 {
-            pr_err!(
-                "DMA: failed to allocate {} KiB {} pool for atomic allocation\n",
-                size >> 10,
-                zone.gfp_name()
-            );
             return None;
         }
-        pr_info!(
-            "DMA: preallocated {} KiB {} pool for atomic allocations\n",
-            initial >> 10,
-            zone.gfp_name()
-        );
-        if initial < size {
-            pr_warn!(
-                "DMA: memory is short, the {} pool lacks {} of {} KiB\n",
-                zone.name(),
-                (size - initial) >> 10,
-                size >> 10
-            );
-        }
-
         Some(Self {
             zone,
             cc_shared,
@@ -255,7 +236,7 @@ impl Pools {
     /// # Errors
     ///
     /// `ENOMEM` if memory for the bookkeeping is missing. A pool whose zone is out of memory is
-    /// left out, and the log says so.
+    /// left out.
     pub(crate) fn new(plan: &Plan, cc_shared: bool) -> Result<Arc<Self>> {
         let mut chunks = Chunks::new();
         let mut present = ZoneSet::EMPTY;
@@ -279,6 +260,37 @@ impl Pools {
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Logs what became of the plan that these pools were created from.
+    pub(crate) fn log(&self, plan: &Plan) {
+        for (zone, size) in plan.pools.iter() {
+            let Some(size) = *size else {
+                continue;
+            };
+            let Some(pool) = self.pools.get(zone) else {
+                pr_err!(
+                    "DMA: failed to allocate {} KiB {} pool for atomic allocation\n",
+                    size >> 10,
+                    zone.gfp_name()
+                );
+                continue;
+            };
+
+            pr_info!(
+                "DMA: preallocated {} KiB {} pool for atomic allocations\n",
+                pool.initial >> 10,
+                zone.gfp_name()
+            );
+            if pool.initial < size {
+                pr_warn!(
+                    "DMA: memory is short, the {} pool lacks {} of {} KiB\n",
+                    zone.name(),
+                    (size - pool.initial) >> 10,
+                    size >> 10
+                );
+            }
+        }
     }
 
     /// Serves a request from the first pool that can, and has a pool grow that is low or full.
