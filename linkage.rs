@@ -149,7 +149,7 @@ mod module {
             // are not called any more once `drop` has unregistered it, before which the module
             // cannot go.
             to_result(unsafe { bindings::dma_pool_register_provider(&raw const PROVIDER.0) })
-                .inspect_err(|_| crate::serve_no_more(&pools))?;
+                .inspect_err(|_| crate::serve_no_more())?;
             // INVARIANT: Both were just done.
             Ok(Self { pools })
         }
@@ -157,12 +157,15 @@ mod module {
 
     impl Drop for Registration {
         fn drop(&mut self) {
-            // Returns after a grace period, so that no reader is left inside. No block is out
-            // either: each holds a reference on the module.
+            // No block is out, as each holds a reference on the module, and no request comes in, as
+            // none can be taken any more. So our memory goes back before the C pools ask for
+            // theirs: a zone may not have room for both.
+            self.pools.retire();
+            // Returns after a grace period, so that no reader is left inside.
             //
             // SAFETY: By the type invariants the provider is registered.
             unsafe { bindings::dma_pool_unregister_provider(&raw const PROVIDER.0) };
-            crate::serve_no_more(&self.pools);
+            crate::serve_no_more();
         }
     }
 

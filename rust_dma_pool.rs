@@ -27,7 +27,6 @@ use kernel::{
 use crate::pool::{
     chunk::wanted_zone,
     failure::Failure,
-    growth,
     machine,
     param,
     policy,
@@ -84,14 +83,13 @@ fn serve_from(pools: &Arc<Pools>) {
     POOLS.store(Arc::as_ptr(pools).cast_mut(), Release);
 }
 
-/// Undoes [`serve_from`], and stops the growth of `pools`.
+/// Undoes [`serve_from`]. The pools may be dropped when this returns.
 ///
 /// Process context; sleeps. No request may come in any more.
 #[cfg_attr(not(MODULE), expect(dead_code, reason = "what is built in stays"))]
-fn serve_no_more(pools: &Arc<Pools>) {
+fn serve_no_more() {
     POOLS.store(null_mut(), Relaxed);
     rcu::synchronize_rcu();
-    growth::stop(pools);
 }
 
 /// The pools, if they are set up.

@@ -293,6 +293,21 @@ impl Pools {
         }
     }
 
+    /// Gives the memory back as early as nobody can ask for any more.
+    ///
+    /// No block is out, and [`alloc`](Self::alloc) is not called any more; [`free`](Self::free) may
+    /// still be asked about addresses that are from elsewhere.
+    ///
+    /// # Context
+    ///
+    /// Process context; sleeps.
+    #[cfg_attr(not(MODULE), expect(dead_code, reason = "what is built in stays"))]
+    pub(crate) fn retire(self: &Arc<Self>) {
+        growth::stop(self);
+        // Without memory for an empty table, the last reference gives all back.
+        let _ = self.table.clear();
+    }
+
     /// Serves a request from the first pool that can, and has a pool grow that is low or full.
     ///
     /// The pools are searched in the order of C's `dma_guess_pool()`; those of the other kind of

@@ -114,6 +114,26 @@ impl Table {
         let mut chunks = unsafe { &*self.current.load(Relaxed) }.try_clone()?;
 
         chunks.push(chunk)?;
+        self.replace(chunks)
+    }
+
+    /// Gives all chunks back.
+    ///
+    /// # Context
+    ///
+    /// As [`add`](Self::add).
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; the chunks stay then.
+    pub(crate) fn clear(&self) -> Result {
+        let _update = self.update.lock();
+
+        self.replace(Chunks::new())
+    }
+
+    /// Publishes a new state and drops the old one. The caller holds the mutex.
+    fn replace(&self, chunks: Chunks) -> Result {
         let new = KBox::new(chunks, GFP_KERNEL)?;
         let old = self.current.load(Relaxed);
 
