@@ -25,7 +25,7 @@ shell:
 check:
 	@scripts/test --quick
 
-## make test     all tests on all kernels
+## make test     the tests; scripts/test NAME for one stage (scripts/suite/stages.py)
 test:
 	@scripts/test
 

@@ -205,7 +205,7 @@ STAGES = (
     Stage("checkpatch",      True,  command("lint", "checkpatch")),
     Stage("clippy",          True,  command("lint", "clippy")),
     Stage("host",            True,  cargo_test("tests/host")),
-    Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
+    Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20"), named=True),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
     Stage("kselftest debug", True,  kselftest("debug", 2700), named=True),
     Stage("matrix plain",    False, matrix("plain")),
