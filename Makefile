@@ -6,7 +6,7 @@
 # Variables given on the command line are in the scripts' environment.
 VARIANT ?= plain
 
-.PHONY: help run shell kernel modules modules_install check test clean
+.PHONY: help run shell kdump kernel modules modules_install check test clean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,14 @@ run:
 shell:
 	@scripts/setup
 	@kdir=$$(scripts/kernel $(VARIANT)) && scripts/module $(VARIANT) "$$kdir" && scripts/vm "$$kdir"
+
+## make kdump    crash a kernel; show what its crash kernel makes of the pools, and
+##               that the dump is there
+##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
+##               ARGS="..."  load the module there  CRASHKERNEL=192M  MEM=1G
+##               VARIANT=builtin|plain|stock|...
+kdump:
+	@scripts/kdump
 
 ## make check    the quick tests, for every edit
 check:
