@@ -182,6 +182,20 @@ def matrix(variant: str, *options: str) -> Callable[[Path], Results]:
     return run
 
 
+def kdump(directory: Path) -> Results:
+    """tests/kdump, one real crash for each row of a table."""
+    log = directory / "output.log"
+    status = call([str(SCRIPTS / "kdump"), "--table"], log)
+    results = ktap.parse(log.read_text(errors="replace"), kernel("plain") / "source")
+    if status and not results.failed:
+        results.failed.append(f"scripts/kdump ended with status {status}")
+    comparison = directory / "comparison.txt"
+    if comparison.is_file():
+        print("In the crash kernel:")
+        print("".join(f"      {line}" for line in comparison.open()), end="")
+    return results
+
+
 def search_consoles(directory: Path) -> Results:
     """One result per guest: its kernel had nothing to complain about."""
     results = Results()
@@ -210,5 +224,6 @@ STAGES = (
     Stage("kselftest debug", True,  kselftest("debug", 2700), named=True),
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin"), named=True),
+    Stage("kdump",           False, kdump, named=True),
 )
 # fmt: on
