@@ -74,22 +74,23 @@ impl Pools {
             return;
         };
 
-        match self.add_chunk(pool, orders) {
-            Some(size) => {
-                pool.size.add(size, Relaxed);
-                pool.low.store(pool.initial, Relaxed);
-            }
-            None => pool.low.store(pool.avail() / 2, Relaxed),
+        if self.add_chunk(pool, orders).is_ok() {
+            pool.low.store(pool.initial, Relaxed);
+        } else {
+            pool.low.store(pool.avail() / 2, Relaxed);
         }
     }
 
-    /// Adds a chunk, if there is memory for one that is of use, and returns its size.
-    fn add_chunk(&self, pool: &Pool, orders: Growth) -> Option<usize> {
-        let chunk = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared).ok()?;
+    /// Adds a chunk, if there is memory for one that is of use.
+    fn add_chunk(&self, pool: &Pool, orders: Growth) -> Result {
+        let chunk = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared)?;
         let size = chunk.size();
 
-        self.table.add(chunk).ok()?;
-        Some(size)
+        // First, as requests are served from the chunk before `add` returns.
+        pool.size.add(size, Relaxed);
+        self.table.add(chunk).inspect_err(|_| {
+            pool.size.fetch_sub(size, Relaxed);
+        })
     }
 }
 
