@@ -9,6 +9,7 @@
 use kernel::{
     bindings, impl_has_work,
     page::PAGE_SIZE,
+    prelude::*,
     sync::{
         atomic::Relaxed,
         Arc,
