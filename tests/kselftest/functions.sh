@@ -102,8 +102,22 @@ log_check() {
 	done < <(dmesg -t | awk -f "$DIR/log.awk" -v mark="$mark")
 }
 
-log_has() { log_since | grep -qF -- "$1" || fail_with "the log does not say '$1'"; }
-log_has_not() { ! log_since | grep -F -- "$1" || fail_with "the log says '$1'"; }
+# Each call reads the log once, however many texts it looks for.
+log_has() { # TEXT...
+	local log text
+	log=$(log_since)
+	for text; do
+		[[ $log == *"$text"* ]] || fail_with "the log does not say '$text'"
+	done
+}
+
+log_has_not() { # TEXT...
+	local log text
+	log=$(log_since)
+	for text; do
+		[[ $log != *"$text"* ]] || fail_with "the log says '$text'"
+	done
+}
 
 # expect_warnings N TEXT COMMAND...: announces them around the command.
 expect_warnings() {
@@ -159,7 +173,14 @@ sizes() {
 
 size_of() { sizes; case $1 in kernel) echo "$size_kernel" ;; dma) echo "$size_dma" ;; *) echo "$size_dma32" ;; esac; }
 all_sizes() { sizes && echo "$size_kernel $size_dma $size_dma32"; }
-bytes() { numfmt --from=iec "$1"; }
+# 64K or 2M as a number
+bytes() {
+	case $1 in
+	*K) echo $((${1%K} * 1024)) ;;
+	*M) echo $((${1%M} * 1048576)) ;;
+	*) echo "$1" ;;
+	esac
+}
 
 # What the test module is told: state=ok|missing|disabled fresh=0|1
 tell() {
@@ -196,16 +217,18 @@ populated() {
 		}' /proc/zoneinfo
 }
 
-# free_pages POOL: pages that are free in its zone, with those that the CPUs
-# have set aside.
-free_pages() {
-	local zone
-	case $1 in kernel) zone=Normal ;; dma) zone=DMA ;; *) zone=DMA32 ;; esac
-	awk -v want="$zone" '/^Node/ { zone = $4 }
-		zone != want { next }
-		$1 == "pages" && $2 == "free" { n += $3 }
-		$1 == "count:" { n += $2 }
-		END { print n + 0 }' /proc/zoneinfo
+# Sets free_kernel, free_dma and free_dma32: pages that are free in the zone of
+# each pool, with those that the CPUs have set aside.
+free_memory() {
+	read -r free_kernel free_dma free_dma32 < <(awk '/^Node/ { zone = $4 }
+		$1 == "pages" && $2 == "free" { n[zone] += $3 }
+		$1 == "count:" { n[zone] += $2 }
+		END { print n["Normal"] + 0, n["DMA"] + 0, n["DMA32"] + 0 }' /proc/zoneinfo)
+}
+
+free_pages() { # POOL
+	free_memory
+	case $1 in kernel) echo "$free_kernel" ;; dma) echo "$free_dma" ;; *) echo "$free_dma32" ;; esac
 }
 
 meminfo() { awk -v key="$1:" '$1 == key { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }
@@ -220,10 +243,11 @@ wait_for() {
 	done
 }
 
-# Caches out of the way, so that free memory can be compared; 4 is for silence.
+# So that free memory can be compared: what is freed in the background is free,
+# and an allocation that splits a large block does not start a reclaim.
 settle() {
+	echo 0 >/proc/sys/vm/watermark_boost_factor
 	sync
-	echo 7 >/proc/sys/vm/drop_caches
 	sleep 0.2
 }
 
