@@ -2,7 +2,7 @@
 """One real crash: a QEMU guest whose kernel crashes into its crash kernel.
 
 Boots the images that `images` made, waits until the guest is off or its time
-is up, and returns what both kernels reported. Judges nothing (cases.py does).
+is up, and returns what both kernels reported. Judges nothing (table.py does).
 """
 
 import os
@@ -98,15 +98,8 @@ def initrd(setup, path):
 
 
 def qemu(setup, directory, extra=()):
-    # One CPU whose clock is its count of instructions: a run does not depend
-    # on how busy this machine is, and waiting takes no time.
     return [
-        *(
-            "qemu-system-x86_64",
-            "-accel",
-            "tcg",
-        ),
-        *("-cpu", "max", "-smp", "1", "-m", setup.memory),
+        *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", setup.memory),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-serial", f"file:{directory / 'console.log'}"),
         *("-serial", f"file:{directory / 'results.log'}"),

@@ -155,7 +155,10 @@ def main():
     if options.mode == "one" and len(options.kernels) != 1:
         parser.error("one crash has one kernel")
     options.out.mkdir(parents=True, exist_ok=True)
-    setups = dict(prepare(options.out, argument) for argument in options.kernels)
+    try:
+        setups = dict(prepare(options.out, argument) for argument in options.kernels)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"kdump.py: kernel or images are not to be had: {error}")
     return {"one": run_one, "table": run_table}[options.mode](options, setups)
 
 
