@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = TOP / "scripts"
 VERBOSE = os.environ.get("V", "0") not in ("", "0")
 RESULT_LINE = re.compile(rb"^[# ]*(?:not )?ok \d|^test .* \.\.\. ", re.MULTILINE)
+
+
+# Of all stages that run now, so that ^C ends them.
+running: set[subprocess.Popen] = set()
+preparing = threading.Lock()
 
 
 class Broken(Exception):
@@ -59,13 +65,16 @@ def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> 
             stdout=output,
             stderr=subprocess.STDOUT if stderr else None,
         )
-        try:
-            watch(process, log)
-        finally:
-            # ^C reaches scripts/vm as well, and it ends its guest.
-            process.terminate()
-            process.wait()
+        running.add(process)
+        watch(process, log)
+        running.discard(process)
     return process.returncode
+
+
+def stop() -> None:
+    """Ends what the stages run; scripts/vm then ends its guest."""
+    for process in list(running):
+        process.terminate()
 
 
 def watch(process: subprocess.Popen, log: Path) -> None:
@@ -79,7 +88,8 @@ def watch(process: subprocess.Popen, log: Path) -> None:
         elif time.monotonic() - reported > 60:
             reported = time.monotonic()
             count = len(RESULT_LINE.findall(log.read_bytes()))
-            print(f"      {count} results in {reported - begin:.0f} s", file=sys.stderr)
+            name = log.parent.name
+            print(f"      {name}: {count} results in {reported - begin:.0f} s", file=sys.stderr)
 
 
 def command(script: str, *arguments: str) -> Callable[[Path], Results]:
@@ -118,13 +128,19 @@ def cargo_test(crate: str) -> Callable[[Path], Results]:
     return run
 
 
-@cache
 def kernel(variant: str) -> Path:
     """The build directory of a kernel, built if need be."""
     return Path(prepare("kernel", variant))
 
 
 def prepare(script: str, *arguments: str) -> str:
+    """Has a script make something, once however many stages need it: its path."""
+    with preparing:
+        return prepared(script, *arguments)
+
+
+@cache
+def prepared(script: str, *arguments: str) -> str:
     """Runs a script that makes something and prints its path."""
     result = subprocess.run(
         [str(SCRIPTS / script), *arguments],
