@@ -29,6 +29,7 @@ DEBUGFS=/sys/kernel/debug
 POOLS=$DEBUGFS/dma_pools
 TEST=$DEBUGFS/dma_pool_test
 PARAMETERS=/sys/module/$NAME/parameters
+KUNIT_FILTER=/sys/module/kunit/parameters/filter_glob
 PAGE=$(getconf PAGESIZE)
 ZONES='kernel dma dma32'
 
@@ -155,6 +156,8 @@ start() {
 			;;
 		esac
 	done
+	# A module's suites run each time it is loaded. Once, in kunit.sh, is enough.
+	[ ! -e "$KUNIT_FILTER" ] || echo none >"$KUNIT_FILTER"
 	if [ ! -e "$TEST" ]; then
 		insmod "$TEST_MODULE" || bail "$TEST_MODULE does not load"
 		trap 'rmmod dma_pool_test' EXIT
