@@ -6,7 +6,7 @@
 # Variables given on the command line are in the scripts' environment.
 VARIANT ?= plain
 
-.PHONY: help run shell kdump kernel modules modules_install check test clean
+.PHONY: help run shell kdump kernel modules modules_install check test crash-kernel crash-kernel-test clean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,18 @@ modules:
 
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
+
+## make crash-kernel        a Debian package in build/: a small kernel for kdump
+## make crash-kernel-test   crashes a Debian that uses it, in a virtual machine
+##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
+##               DISK=virtio|nvme|ahci|scsi  where the dump goes
+crash-kernel:
+	@scripts/setup
+	@scripts/crash-kernel
+
+crash-kernel-test:
+	@scripts/setup mmdebstrap e2fsprogs
+	@deb=$$(scripts/crash-kernel) && tests/crash-kernel/run "$$deb"
 
 ## make clean    removes build/; CACHE=1 also all that was fetched and built in
 ##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 20 minutes to rebuild)
