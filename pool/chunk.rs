@@ -1,257 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory of one chunk, from the page allocator to "a device may use this" and back.
+//! One chunk of a pool: memory that devices may use, and the allocator of its pages.
 //!
-//! Each step is a type whose `Drop` undoes it, so that every error path gives back what was taken,
-//! to where it was taken from: [`PageBlock`] owns the pages, [`Mapping`] the non-cacheable alias,
-//! [`SharedBlock`] the decrypted state. Which memory is asked for and when is decided elsewhere.
+//! How memory gets there and back is in [`shared`](super::shared) and [`block`](super::block), when
+//! chunks are made in [`growth`](super::growth).
 
-use core::{
-    mem::ManuallyDrop,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
-};
+use core::mem::ManuallyDrop;
 
 use kernel::{
     bindings,
-    error::to_result,
     io::PhysAddr,
-    page::PAGE_SIZE,
     prelude::*, //
 };
 
 use super::{
+    block::PageBlock,
     gen_pool::GenPool,
+    shared::SharedBlock,
     zone::Zone, //
 };
-
-/// Where the pages of a block came from, and thus go back to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Origin {
-    Buddy,
-    #[cfg(CONFIG_DMA_CMA)]
-    Cma,
-}
-
-/// Owner of `1 << order` physically contiguous pages.
-///
-/// # Invariants
-///
-/// `page` is the first page of a block of that order which came from `origin` and belongs to this
-/// object.
-struct PageBlock {
-    page: NonNull<bindings::page>,
-    order: u32,
-    origin: Origin,
-}
-
-impl PageBlock {
-    /// Takes a block from the zone, from CMA first where the CMA area lies in it.
-    ///
-    /// Never warns, and never makes the OOM killer run: a pool that stays small is better than a
-    /// crash kernel that kills the dump. Context: process; may sleep.
-    fn new(zone: Zone, order: u32) -> Option<Self> {
-        #[cfg(CONFIG_DMA_CMA)]
-        if cma_in_zone(zone) {
-            // SAFETY: A NULL device selects the default area, which exists. Sleeping is allowed.
-            let page =
-                unsafe { bindings::dma_alloc_from_contiguous(null_mut(), 1 << order, order, true) };
-
-            if let Some(page) = NonNull::new(page) {
-                // INVARIANT: Just allocated there.
-                return Some(Self {
-                    page,
-                    order,
-                    origin: Origin::Cma,
-                });
-            }
-        }
-
-        let gfp = gfp(zone) | bindings::__GFP_NOWARN | bindings::__GFP_RETRY_MAYFAIL;
-        // SAFETY: An FFI call with no additional requirements. Sleeping is allowed.
-        let page = unsafe { bindings::alloc_pages(gfp, order) };
-
-        // INVARIANT: Just allocated there.
-        Some(Self {
-            page: NonNull::new(page)?,
-            order,
-            origin: Origin::Buddy,
-        })
-    }
-
-    fn size(&self) -> usize {
-        PAGE_SIZE << self.order
-    }
-
-    fn phys(&self) -> PhysAddr {
-        // SAFETY: `page` is valid by the type invariants.
-        unsafe { bindings::page_to_phys(self.page.as_ptr()) }
-    }
-
-    /// Address of the block in the kernel's linear map.
-    fn linear(&self) -> usize {
-        // SAFETY: `page` is valid by the type invariants. It is in the linear map, as no allocation
-        // here asks for high memory.
-        unsafe { bindings::page_to_virt(self.page.as_ptr()) as usize }
-    }
-}
-
-impl Drop for PageBlock {
-    fn drop(&mut self) {
-        match self.origin {
-            // SAFETY: The block is owned by this object and was allocated with this order.
-            Origin::Buddy => unsafe { bindings::__free_pages(self.page.as_ptr(), self.order) },
-            #[cfg(CONFIG_DMA_CMA)]
-            Origin::Cma => {
-                // SAFETY: The block is owned by this object and came from the default area with
-                // this many pages.
-                let released = unsafe {
-                    bindings::dma_release_from_contiguous(
-                        null_mut(),
-                        self.page.as_ptr(),
-                        1 << self.order,
-                    )
-                };
-
-                if !released {
-                    pr_err!("DMA: CMA does not take back a pool chunk; leaking it\n");
-                }
-            }
-        }
-    }
-}
-
-/// The address range through which CPUs use a block.
-///
-/// With `DMA_DIRECT_REMAP` this is a non-cacheable alias in the vmalloc area, which devices that do
-/// not snoop need, otherwise the linear map.
-///
-/// # Invariants
-///
-/// `virt` is the address of a mapping of a whole block that outlives this object.
-struct Mapping {
-    virt: usize,
-}
-
-impl Mapping {
-    fn new(block: &PageBlock, cc_shared: bool) -> Result<Self> {
-        // Written-back lines of the cacheable alias must not overwrite what a device wrote.
-        //
-        // SAFETY: The block is owned by the caller and not in use yet.
-        unsafe { bindings::arch_dma_prep_coherent(block.page.as_ptr(), block.size()) };
-
-        #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-        {
-            // SAFETY: The block is valid for its size. Sleeping is allowed.
-            let virt = unsafe {
-                bindings::dma_pool_remap(block.page.as_ptr(), block.size(), cc_shared) as usize
-            };
-
-            if virt == 0 {
-                return Err(ENOMEM);
-            }
-            // INVARIANT: Just mapped.
-            Ok(Self { virt })
-        }
-        #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-        {
-            let _ = cc_shared;
-            // INVARIANT: The linear map is always there.
-            Ok(Self {
-                virt: block.linear(),
-            })
-        }
-    }
-}
-
-#[cfg(CONFIG_DMA_DIRECT_REMAP)]
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: `virt` is the start of a mapping that `dma_pool_remap` made. The size argument is
-        // not used by C.
-        unsafe { bindings::dma_common_free_remap(self.virt as *mut c_void, 0) };
-    }
-}
-
-/// Who can read the pages of a block where memory encryption is active.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// Only CPUs, as the page allocator wants them.
-    Private,
-    /// Devices, or the host of an encrypted guest, too.
-    Shared,
-    /// Nobody knows, after a change that failed half-way.
-    Unknown,
-}
-
-/// A mapped block in the state that devices need.
-struct SharedBlock {
-    // Dropped by hand: the mapping goes first, and the pages only follow when they are private.
-    mapping: ManuallyDrop<Mapping>,
-    block: ManuallyDrop<PageBlock>,
-    state: State,
-}
-
-impl SharedBlock {
-    /// Maps `block` and, if `cc_shared`, decrypts it.
-    fn new(block: PageBlock, cc_shared: bool) -> Result<Self> {
-        let mapping = Mapping::new(&block, cc_shared)?;
-        let mut this = Self {
-            mapping: ManuallyDrop::new(mapping),
-            block: ManuallyDrop::new(block),
-            state: State::Private,
-        };
-
-        if cc_shared {
-            this.decrypt()?;
-        }
-        Ok(this)
-    }
-
-    fn decrypt(&mut self) -> Result {
-        // SAFETY: The block belongs to this object and is mapped at its linear address.
-        let ret =
-            unsafe { bindings::set_memory_decrypted(self.block.linear(), 1 << self.block.order) };
-
-        self.state = match ret {
-            0 => State::Shared,
-            _ => State::Unknown,
-        };
-        to_result(ret)
-    }
-
-    fn encrypt(&mut self) {
-        // SAFETY: The block belongs to this object and is mapped at its linear address.
-        let ret =
-            unsafe { bindings::set_memory_encrypted(self.block.linear(), 1 << self.block.order) };
-
-        self.state = match ret {
-            0 => State::Private,
-            _ => State::Unknown,
-        };
-    }
-}
-
-impl Drop for SharedBlock {
-    fn drop(&mut self) {
-        if self.state == State::Shared {
-            self.encrypt();
-        }
-        // SAFETY: Not used again.
-        unsafe { ManuallyDrop::drop(&mut self.mapping) };
-        match self.state {
-            // SAFETY: Not used again.
-            State::Private => unsafe { ManuallyDrop::drop(&mut self.block) },
-            // Nobody else may ever get pages that a device or a host can still read.
-            _ => pr_warn!(
-                "DMA: leaking {} KiB of pool memory that cannot be encrypted again\n",
-                self.block.size() >> 10
-            ),
-        }
-    }
-}
 
 /// One contiguous piece of a pool, with the allocator of its pages.
 ///
@@ -288,7 +55,7 @@ impl Chunk {
             .ok_or(ENOMEM)?;
         let (phys, size) = (block.phys(), block.size());
         let memory = SharedBlock::new(block, cc_shared)?;
-        let virt = memory.mapping.virt;
+        let virt = memory.virt();
         let allocator = GenPool::new(virt, phys, size)?;
 
         // INVARIANT: As just made.
@@ -376,15 +143,6 @@ impl Drop for Chunk {
     }
 }
 
-/// The page allocator's flags for memory of a zone.
-fn gfp(zone: Zone) -> bindings::gfp_t {
-    match zone {
-        Zone::Kernel => bindings::GFP_KERNEL,
-        Zone::Dma => bindings::GFP_KERNEL | bindings::GFP_DMA,
-        Zone::Dma32 => bindings::GFP_KERNEL | bindings::GFP_DMA32,
-    }
-}
-
 /// The zone that the flags of a request ask for, as `dma_guess_pool()` reads them.
 pub(crate) fn wanted_zone(gfp: bindings::gfp_t) -> Zone {
     if gfp & bindings::GFP_DMA != 0 {
@@ -396,35 +154,10 @@ pub(crate) fn wanted_zone(gfp: bindings::gfp_t) -> Zone {
     }
 }
 
-/// Whether the default CMA area lies within what devices of a zone's pool can address.
-#[cfg(CONFIG_DMA_CMA)]
-fn cma_in_zone(zone: Zone) -> bool {
-    // SAFETY: NULL selects the default area.
-    let cma = unsafe { bindings::dev_get_cma_area(null_mut()) };
-
-    if cma.is_null() {
-        return false;
-    }
-    // SAFETY: The area exists, and areas are never destroyed.
-    let (base, size) = unsafe { (bindings::cma_get_base(cma), bindings::cma_get_size(cma)) };
-    // An area does not cross zones, see `cma_activate_area()`. One that was not activated is empty.
-    let Some(last) = size.checked_sub(1) else {
-        return false;
-    };
-    let end = base.saturating_add(last as PhysAddr);
-    // SAFETY: The limit is set once, while the memory is set up at boot.
-    let dma_limit = unsafe { bindings::zone_dma_limit };
-
-    match zone {
-        Zone::Dma if cfg!(CONFIG_ZONE_DMA) => end <= dma_limit,
-        Zone::Dma32 if cfg!(CONFIG_ZONE_DMA32) => end <= dma_limit.max(u64::from(u32::MAX)),
-        _ => true,
-    }
-}
-
 #[kunit_tests(rust_dma_pool_chunk)]
 mod tests {
     use super::*;
+    use kernel::page::PAGE_SIZE;
 
     #[test]
     fn knows_its_own_addresses_only() -> Result {
@@ -472,17 +205,6 @@ mod tests {
             false
         )
         .is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn is_encrypted_again_before_its_pages_go_back() -> Result {
-        let block = PageBlock::new(Zone::Dma32, 1).ok_or(ENOMEM)?;
-        let mut shared = SharedBlock::new(block, true)?;
-
-        assert_eq!(shared.state, State::Shared);
-        shared.encrypt();
-        assert_eq!(shared.state, State::Private);
         Ok(())
     }
 }

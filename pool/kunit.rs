@@ -16,6 +16,7 @@ use super::{
     failure::Failure,
     growth,
     policy::Plan,
+    set_memory::trial,
     zone::{
         PerZone,
         Zone,
@@ -89,6 +90,61 @@ mod tests {
     }
 
     #[test]
+    fn decrypted_pools_serve_who_wants_them_decrypted() -> Result {
+        let before = trial::shared_pages();
+        let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
+        let initial = trial::shared_pages();
+        let want = |cc_shared| {
+            let request = Request {
+                cc_shared,
+                ..request(Zone::Kernel, 4 * SIZE)
+            };
+
+            pools.as_arc_borrow().alloc(&rcu::read_lock(), &request)
+        };
+        let private = want(false).err();
+        let exhausted = want(true).err();
+
+        growth::stop(&pools);
+        pools.grow(pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?);
+        let grown = trial::shared_pages();
+        let freed = want(true).map(|block| free(&pools, &block, 4 * SIZE));
+
+        pools.retire();
+        drop(pools);
+        assert_eq!(initial - before, SIZE / PAGE_SIZE);
+        assert_eq!(private, Some(Failure::Missing));
+        assert_eq!(exhausted, Some(Failure::Exhausted));
+        assert!(grown - initial >= 4 * SIZE / PAGE_SIZE);
+        assert_eq!(freed, Ok(true));
+        assert_eq!(trial::shared_pages(), before);
+        Ok(())
+    }
+
+    #[test]
+    fn pools_that_cannot_be_decrypted_are_not_made_and_do_not_grow() -> Result {
+        let zone = ZoneSet::EMPTY.with(Zone::Dma32);
+
+        trial::fail(true, false);
+        let none = pools_with(zone, false, true);
+
+        trial::fail(false, false);
+        let pools = pools_with(zone, false, true)?;
+        let pool = pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?;
+
+        trial::fail(true, false);
+        pool.want(4 * SIZE);
+        pools.grow(pool);
+        trial::fail(false, false);
+        let size = pool.size.load(Relaxed);
+
+        pools.retire();
+        assert!(none?.present.is_empty());
+        assert_eq!(size, SIZE);
+        Ok(())
+    }
+
+    #[test]
     fn tells_disabled_from_missing() -> Result {
         let disabled = pools_in(ZoneSet::EMPTY, true)?;
         let missing = pools_in(ZoneSet::EMPTY, false)?;
@@ -107,22 +163,30 @@ mod tests {
 
 /// Pools of [`SIZE`] in the zones that are asked for, or in DMA32 where a zone has no memory.
 fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
+    pools_with(zones, disabled, false)
+}
+
+fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
     let pools =
         PerZone::<Option<usize>>::default().map(|zone, _| zones.contains(zone).then_some(SIZE));
 
-    Pools::new(&Plan { pools, disabled }, false)
+    Pools::new(&Plan { pools, disabled }, cc_shared)
 }
 
-fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
-    let request = Request {
+fn request(zone: Zone, size: usize) -> Request {
+    Request {
         dev: core::ptr::null_mut(),
         size,
         zone,
         cc_shared: false,
         phys_addr_ok: None,
-    };
+    }
+}
 
-    pools.as_arc_borrow().alloc(&rcu::read_lock(), &request)
+fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
+    pools
+        .as_arc_borrow()
+        .alloc(&rcu::read_lock(), &request(zone, size))
 }
 
 fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {

@@ -7,7 +7,8 @@
 //! this one do the parts:
 //!
 //! - [`param`] and [`policy`] (pure, with [`zone`]): which pools there are, and how they grow;
-//! - [`chunk`] over [`gen_pool`]: the memory of one chunk and the allocator of its pages;
+//! - [`chunk`] with [`gen_pool`]: one piece of memory, and the allocator of its pages;
+//! - [`block`], [`shared`] with [`set_memory`]: pages for a chunk, and what makes them fit for devices;
 //! - [`table`]: the chunks of all pools, walked without a lock;
 //! - [`growth`]: the work item that adds chunks;
 //! - [`machine`]: what the running kernel says about the machine;
@@ -16,6 +17,7 @@
 //!
 //! Nothing here knows whether it is a module or built in.
 
+mod block;
 pub(crate) mod chunk;
 pub(crate) mod debugfs;
 pub(crate) mod failure;
@@ -27,6 +29,8 @@ pub(crate) mod machine;
 pub(crate) mod param;
 pub(crate) mod policy;
 pub(crate) mod ratelimit;
+mod set_memory;
+mod shared;
 pub(crate) mod table;
 pub(crate) mod zone;
 

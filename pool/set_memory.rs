@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Decrypting pages where memory encryption is active, and back; nothing happens elsewhere.
+//!
+//! In a kernel with KUnit, tests see what was asked for and have it fail ([`trial`]): no machine
+//! without encryption would ever do either.
+
+use kernel::{
+    bindings,
+    error::to_result,
+    prelude::*, //
+};
+
+/// Lets devices, or the host of an encrypted guest, read the `1 << order` pages at `linear`.
+///
+/// # Context
+///
+/// Process context; may sleep.
+///
+/// # Errors
+///
+/// As `set_memory_decrypted()`. The pages are in an unknown state then, some of them may be
+/// decrypted.
+///
+/// # Safety
+///
+/// The pages belong to the caller; the address is the one in the linear map.
+pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
+    #[cfg(CONFIG_KUNIT = "y")]
+    trial::decrypt(order)?;
+    // SAFETY: As promised by the caller.
+    to_result(unsafe { bindings::set_memory_decrypted(linear, 1 << order) })
+}
+
+/// Undoes [`decrypt`], with the same context and errors.
+///
+/// # Safety
+///
+/// As for [`decrypt`].
+pub(super) unsafe fn encrypt(linear: usize, order: u32) -> Result {
+    #[cfg(CONFIG_KUNIT = "y")]
+    trial::encrypt(order)?;
+    // SAFETY: As promised by the caller.
+    to_result(unsafe { bindings::set_memory_encrypted(linear, 1 << order) })
+}
+
+/// What KUnit tests know and decide. They run one after the other.
+#[cfg(CONFIG_KUNIT = "y")]
+pub(super) mod trial {
+    use kernel::{
+        prelude::*,
+        sync::atomic::{
+            Atomic,
+            Relaxed, //
+        },
+    };
+
+    /// Pages that were decrypted and not encrypted again.
+    static SHARED: Atomic<usize> = Atomic::new(0);
+    static DECRYPT_FAILS: Atomic<u32> = Atomic::new(0);
+    static ENCRYPT_FAILS: Atomic<u32> = Atomic::new(0);
+
+    pub(in crate::pool) fn shared_pages() -> usize {
+        SHARED.load(Relaxed)
+    }
+
+    /// From now on, either of the two fails with `EIO` or does not.
+    pub(in crate::pool) fn fail(decrypt: bool, encrypt: bool) {
+        DECRYPT_FAILS.store(decrypt.into(), Relaxed);
+        ENCRYPT_FAILS.store(encrypt.into(), Relaxed);
+    }
+
+    /// That many pages stay decrypted for ever.
+    pub(in crate::pool) fn forget_pages(count: usize) {
+        SHARED.fetch_sub(count, Relaxed);
+    }
+
+    pub(super) fn decrypt(order: u32) -> Result {
+        if DECRYPT_FAILS.load(Relaxed) != 0 {
+            return Err(EIO);
+        }
+        SHARED.add(1 << order, Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn encrypt(order: u32) -> Result {
+        if ENCRYPT_FAILS.load(Relaxed) != 0 {
+            return Err(EIO);
+        }
+        SHARED.fetch_sub(1 << order, Relaxed);
+        Ok(())
+    }
+}
