@@ -81,7 +81,7 @@ def select(arguments: list[str]) -> list[Stage]:
 
 def main() -> int:
     """Runs what was asked for."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     total = Results()
     stages = select(sys.argv[1:])
     jobs = 1 if VERBOSE else int(os.environ.get("JOBS") or 2)

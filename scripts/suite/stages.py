@@ -6,8 +6,10 @@ console of each guest it boots with scripts/vm is kept there too and searched fo
 complaints. How results are shown and summed up is in __main__.
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -57,24 +59,32 @@ def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> 
     """Runs a command with its stdout (and stderr) in log; shows that it goes on."""
     environment = {**os.environ, **variables, "DMA_POOL_CONSOLES": str(log.parent)}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            argv,
-            cwd=TOP,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if stderr else None,
-        )
-        running.add(process)
+        process = start(argv, output, subprocess.STDOUT if stderr else None, environment)
         watch(process, log)
         running.discard(process)
     return process.returncode
 
 
+def start(argv: list[str], stdout, stderr=None, environment=None) -> subprocess.Popen:
+    """Starts a command that stop() can end, with all that it starts itself."""
+    process = subprocess.Popen(
+        argv,
+        cwd=TOP,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        process_group=0,
+    )
+    running.add(process)
+    return process
+
+
 def stop() -> None:
     """Ends what the stages run; scripts/vm then ends its guest."""
     for process in list(running):
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def watch(process: subprocess.Popen, log: Path) -> None:
@@ -142,17 +152,12 @@ def prepare(script: str, *arguments: str) -> str:
 @cache
 def prepared(script: str, *arguments: str) -> str:
     """Runs a script that makes something and prints its path."""
-    result = subprocess.run(
-        [str(SCRIPTS / script), *arguments],
-        cwd=TOP,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
+    process = start([str(SCRIPTS / script), *arguments], subprocess.PIPE)
+    path, _ = process.communicate()
+    running.discard(process)
+    if process.returncode:
         raise Broken(f"scripts/{script} {' '.join(arguments)} failed, see above")
-    return result.stdout.strip()
+    return path.decode().strip()
 
 
 def kselftest(variant: str, timeout: int) -> Callable[[Path], Results]:
@@ -235,11 +240,11 @@ STAGES = (
     Stage("checkpatch",      True,  command("lint", "checkpatch")),
     Stage("clippy",          True,  command("lint", "clippy")),
     Stage("host",            True,  cargo_test("tests/host")),
-    Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20"), named=True),
+    Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
     Stage("kselftest debug", True,  kselftest("debug", 2700), named=True),
     Stage("matrix plain",    False, matrix("plain")),
-    Stage("matrix builtin",  False, matrix("builtin", "--builtin"), named=True),
-    Stage("kdump",           False, kdump, named=True),
+    Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
+    Stage("kdump",           False, kdump),
 )
 # fmt: on
