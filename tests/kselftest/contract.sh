@@ -89,9 +89,10 @@ run_row() { # TITLE STATE FRESH SLOW PARAMETERS
 		status[$name]=$?
 		said[$name]=$result
 	done
+	log_read
 	while IFS=$'\t' read -r name line; do
 		dirty[$name]=$line
-	done < <(dmesg -t | awk -f "$DIR/log.awk" -v mark="$mark")
+	done < <(log_problems)
 	for i in "${!names[@]}"; do
 		! applies "${flags[i]}" "$state" "$slow" || report_one "$title" "${names[i]}" "${flags[i]}"
 	done

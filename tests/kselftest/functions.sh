@@ -88,24 +88,55 @@ clean_up() {
 
 # --- the kernel log ---------------------------------------------------------
 
+# Records are taken as they come: dmesg reads the whole log each time, which on a
+# debug kernel takes seconds.
+declare -a log_lines=()
+mark=
+log_reads=0
+log_open() { exec {log_fd}< <(exec cat /dev/kmsg 2>/dev/null); }
+
+# Brings log_lines up to date: the log since log_mark. Not for subshells, which
+# would keep what they have read.
+log_read() {
+	local line end
+	end="dma_pool_test: read $((log_reads += 1))"
+	echo "$end" >/dev/kmsg
+	while IFS= read -r -t 60 -u "$log_fd" line; do
+		# "priority,number,time,flags;text", then indented lines on devices
+		[[ $line != ' '* ]] || continue
+		line=${line#*;}
+		case $line in
+		"$end") return ;;
+		"$mark") log_lines=() ;;
+		*) log_lines+=("$line") ;;
+		esac
+	done
+	fail_with "the kernel log cannot be read"
+}
+
 log_mark() {
 	mark="dma_pool_test: test $1"
 	echo "$mark" >/dev/kmsg
+	log_read
 }
 
-# The log since log_mark.
-log_since() { dmesg -t | awk -v mark="$mark" '$0 == mark { seen = 1; next } seen'; }
+# The log from log_mark to the last log_read.
+log_since() { printf '%s\n' ${log_lines[@]+"${log_lines[@]}"}; }
+
+# What should not be in it, as "TEST<tab>PROBLEM".
+log_problems() { { echo "$mark"; log_since; } | awk -f "$DIR/log.awk" -v mark="$mark"; }
 
 log_check() {
 	local line
+	log_read
 	while IFS= read -r line; do
 		fail_with "log: ${line#*$'\t'}"
-	done < <(dmesg -t | awk -f "$DIR/log.awk" -v mark="$mark")
+	done < <(log_problems)
 }
 
-# Each call reads the log once, however many texts it looks for.
 log_has() { # TEXT...
 	local log text
+	log_read
 	log=$(log_since)
 	for text; do
 		[[ $log == *"$text"* ]] || fail_with "the log does not say '$text'"
@@ -114,6 +145,7 @@ log_has() { # TEXT...
 
 log_has_not() { # TEXT...
 	local log text
+	log_read
 	log=$(log_since)
 	for text; do
 		[[ $log != *"$text"* ]] || fail_with "the log says '$text'"
@@ -156,6 +188,7 @@ start() {
 			;;
 		esac
 	done
+	log_open
 	# A module's suites run each time it is loaded. Once, in kunit.sh, is enough.
 	[ ! -e "$KUNIT_FILTER" ] || echo none >"$KUNIT_FILTER"
 	if [ ! -e "$TEST" ]; then

@@ -23,6 +23,7 @@ ran_and_passed() {
 	must_load coherent_pool=7 coherent_pool_size=128K
 	echo none >"$KUNIT_FILTER"
 	loaded || return
+	log_read
 	results | sed 's/^/# /'
 	count=$(results | grep -cE '^ {8}ok |^ {4}ok ')
 	msg "$count results"

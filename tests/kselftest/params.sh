@@ -173,6 +173,7 @@ bad_row() { # PARAMETER
 	fi
 	[[ $output == *Invalid\ param* ]] || fail_with "insmod says '$output', which is not EINVAL"
 	! loaded || fail_with "the module is there"
+	log_read
 	sentence=$(log_since | grep -F "$NAME: ")
 	[[ -n $sentence && $sentence != *$'\n'* ]] || fail_with "'$sentence' is not one sentence"
 	[[ $sentence == *"${1%%=*}"* ]] || fail_with "'$sentence' does not name the option"

@@ -81,11 +81,13 @@ row_of_module() {
 	if [ "${expected%% *}" = refused ]; then
 		! load ${words[@]+"${words[@]}"} || fail_with "the module loads"
 		[[ $output == *Invalid\ param* ]] || fail_with "insmod says '$output', which is not EINVAL"
+		log_read
 		expect_log "$(log_since)" "$texts"
 		return
 	fi
 	must_load ${words[@]+"${words[@]}"} || return
 	expect_pools "$expected"
+	log_read
 	log=$(log_since)
 	expect_log "$log" "$texts"
 	try_pools "$log"
