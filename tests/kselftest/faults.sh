@@ -37,9 +37,22 @@ arm() { # PROBABILITY MINIMAL-ORDER TASKS-ONLY(Y|N)
 
 disarm() { echo 0 >"$pages/probability"; echo 0 >"$slab/probability"; }
 
+# insmod and all that it reads, in memory: a guest's files come over 9p, whose
+# buffers are among the first things that could not be allocated.
+box=$(mktemp -d)
+mount -t tmpfs tmpfs "$box" || bail "no tmpfs for a copy of insmod"
+cp "$(command -v insmod)" "$box/insmod"
+cp "$MODULE" "$box/module.ko"
+for library in $(ldd "$box/insmod" | grep -o '/[^ ]*'); do
+	cp "$library" "$box/"
+done
+loader=$(echo "$box"/ld-linux*)
+own_insmod=("$loader" --library-path "$box" --argv0 insmod "$box/insmod" "$box/module.ko")
+[ -x "$loader" ] || bail "insmod is not linked to glibc"
+
 # insmod in a task whose allocations may fail.
 load_failing() {
-	output=$(echo 1 >/proc/self/make-it-fail; exec insmod "$MODULE" "$@" 2>&1)
+	output=$(echo 1 >/proc/self/make-it-fail; exec "${own_insmod[@]}" "$@" 2>&1)
 }
 
 as_before() {
@@ -48,8 +61,11 @@ as_before() {
 	must_pass orders_process
 }
 
+# As at boot, whatever has grown since.
+fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
+
 c_pools() {
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	c_sizes=$(all_sizes)
 	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools"
 }
@@ -58,6 +74,7 @@ c_pools() {
 # smaller; what debugfs says is what there is.
 no_large_blocks() { # ORDER
 	local loaded_with
+	fresh_c_pools
 	arm 100 "$1" Y
 	if load_failing "${args[@]}"; then
 		disarm
@@ -77,6 +94,7 @@ no_large_blocks() { # ORDER
 # Some of all allocations of the task, another choice each time.
 some_pages() { # PROBABILITY
 	local i good=0
+	fresh_c_pools
 	for i in {1..8}; do
 		arm "$1" 0 Y
 		if load_failing "${args[@]}"; then
@@ -94,6 +112,7 @@ some_pages() { # PROBABILITY
 
 some_slab() { # PROBABILITY
 	local i good=0
+	fresh_c_pools
 	for i in {1..8}; do
 		arm 0 0 Y
 		echo "$1" >"$slab/probability"
@@ -113,9 +132,10 @@ some_slab() { # PROBABILITY
 # The N-th allocation of insmod fails, for many N: each error path once.
 nth_allocation() { # FROM STEP TO
 	local i good=0 bad=0
+	fresh_c_pools
 	arm 0 0 Y
 	for ((i = $1; i <= $3; i += $2)); do
-		if output=$(echo "$i" >$nth; exec insmod "$MODULE" "${args[@]}" 2>&1); then
+		if output=$(echo "$i" >$nth; exec "${own_insmod[@]}" "${args[@]}" 2>&1); then
 			good=$((good + 1))
 			must_unload
 		else
@@ -134,7 +154,8 @@ growth_fails() { # PROVIDER
 	local before pool
 	[ "$1" = c ] || must_load "${args[@]}" || return
 	before=$(all_sizes)
-	arm 100 1 N
+	# Not less: each fork, and each access to a file, needs some pages together.
+	arm 100 6 N
 	for pool in $ZONES; do
 		hold $(($(size_of "$pool") / PAGE - 1)) "$PAGE" "$pool" || fail_with "the $pool pool lacks pages"
 		hold 1 1048576 "$pool"
@@ -142,7 +163,7 @@ growth_fails() { # PROVIDER
 	sleep 1
 	disarm
 	for pool in $ZONES; do
-		# Only single pages were to be had.
+		# Only small blocks were to be had.
 		[ $(($(size_of "$pool") - $(echo "$before" | cut -d' ' -f1))) -le 1048576 ] ||
 			fail_with "the $pool pool grew to $(size_of "$pool")"
 	done
@@ -150,7 +171,7 @@ growth_fails() { # PROVIDER
 	tell state=ok
 	must_pass zero_every_page
 	[ "$1" = c ] || must_unload
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	as_before
 }
 
@@ -163,5 +184,5 @@ add "insmod with failing slab allocations" some_slab 5
 add "insmod with one failing allocation" nth_allocation 20 15 320
 add "growth of C without memory" growth_fails c
 add "growth of the module without memory" growth_fails rust
-trap 'disarm; rmmod dma_pool_test' EXIT
+trap 'disarm; umount "$box"; rmdir "$box"; finish' EXIT
 run_tests

@@ -93,13 +93,19 @@ clean_up() {
 declare -a log_lines=()
 mark=
 log_reads=0
-log_open() { exec {log_fd}< <(exec cat /dev/kmsg 2>/dev/null); }
+log_open() {
+	local begin="dma_pool_test: $SCRIPT $$ begins to read"
+	echo "$begin" >/dev/kmsg
+	# What was there before is skipped here, as bash takes a line byte by byte.
+	exec {log_fd}< <(exec grep -a --line-buffered -A 2147483647 -F ";$begin" /dev/kmsg 2>/dev/null)
+	log_pid=$!
+}
 
 # Brings log_lines up to date: the log since log_mark. Not for subshells, which
 # would keep what they have read.
 log_read() {
 	local line end
-	end="dma_pool_test: read $((log_reads += 1))"
+	end="dma_pool_test: $SCRIPT $$ read $((log_reads += 1))"
 	echo "$end" >/dev/kmsg
 	while IFS= read -r -t 60 -u "$log_fd" line; do
 		# "priority,number,time,flags;text", then indented lines on devices
@@ -190,12 +196,19 @@ start() {
 	done
 	log_open
 	# A module's suites run each time it is loaded. Once, in kunit.sh, is enough.
-	[ ! -e "$KUNIT_FILTER" ] || echo none >"$KUNIT_FILTER"
+	[ ! -e "$KUNIT_FILTER" ] || printf none >"$KUNIT_FILTER"
 	if [ ! -e "$TEST" ]; then
 		insmod "$TEST_MODULE" || bail "$TEST_MODULE does not load"
-		trap 'rmmod dma_pool_test' EXIT
+		trap finish EXIT
 	fi
 }
+
+# When a script ends. Who follows may find its standard output busy otherwise.
+finish() {
+	rmmod dma_pool_test
+	kill "$log_pid"
+	wait "$log_pid"
+} 2>/dev/null
 
 # --- pools and memory -------------------------------------------------------
 

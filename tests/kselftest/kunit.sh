@@ -19,9 +19,9 @@ results() { log_since | grep -E '^( *)(not )?ok [0-9]+ '; }
 
 ran_and_passed() {
 	local count
-	echo '*' >"$KUNIT_FILTER"
+	printf '*' >"$KUNIT_FILTER"
 	must_load coherent_pool=7 coherent_pool_size=128K
-	echo none >"$KUNIT_FILTER"
+	printf none >"$KUNIT_FILTER"
 	loaded || return
 	log_read
 	results | sed 's/^/# /'
