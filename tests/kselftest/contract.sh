@@ -5,7 +5,8 @@
 # then, with the same tests in the same boot, against the pools in Rust in all
 # their combinations. What the C pools are known to fail is listed as XFAIL
 # with its name; a test that claims to be such an improvement and passes on C
-# fails here. ROWS=REGEX picks some of the rows below by their title.
+# fails here. ROWS=REGEX picks some of the rows below by their title; on a debug
+# kernel these are a few of the combinations.
 
 . "$(dirname "$0")/functions.sh"
 start module
@@ -25,6 +26,10 @@ coherent_pool=0|disabled|1|no|coherent_pool=0
 "
 has_users || rows+="no parameters|missing|1|no|
 "
+
+if is_debug_kernel; then
+	ROWS=${ROWS:-'^(C pools|coherent_pool=[057]|several chunks)$'}
+fi
 
 declare -a names flags
 while read -r name flag; do

@@ -3,13 +3,13 @@
 #
 # The module comes and goes while every CPU allocates and frees, in threads
 # and in interrupts. CYCLES says how often (default 50, on a kernel with KASAN
-# 20). A request may find nobody at home for a moment while the pools change
+# 10). A request may find nobody at home for a moment while the pools change
 # hands; it may not warn, get bad memory, or lose any.
 
 . "$(dirname "$0")/functions.sh"
 start module zones
 
-if config KASAN y; then cycles=${CYCLES:-20}; else cycles=${CYCLES:-50}; fi
+if is_debug_kernel; then cycles=${CYCLES:-10}; else cycles=${CYCLES:-50}; fi
 
 parameters=(
 	'coherent_pool=7 coherent_pool_size=1M'

@@ -38,6 +38,10 @@ bail() { ktap_exit_fail_msg "$*"; }
 msg() { printf '# %s\n' "$*"; }
 config() { zcat /proc/config.gz 2>/dev/null | grep -q "^CONFIG_$1=$2"; }
 
+# A kernel that finds errors in what is tried, ten to twenty times as slowly: a
+# part of what differs only in numbers is enough there.
+is_debug_kernel() { config KASAN y; }
+
 # --- tests and results ------------------------------------------------------
 
 # add NAME FUNCTION [ARGUMENT...]: a test. The function says why it fails with

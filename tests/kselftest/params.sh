@@ -183,8 +183,13 @@ bad_row() { # PARAMETER
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
 }
 
+# All rows, but on a debug kernel every fifth.
+if is_debug_kernel; then step=5; else step=1; fi
+row=0
+wanted() { [ -n "$1" ] && [ $((row++ % step)) = 0 ]; }
+
 while IFS='|' read -r parameters sizes text more; do
-	[ -n "$sizes" ] || continue
+	wanted "$sizes" || continue
 	read -r parameters <<<"$parameters"
 	declare -a texts=()
 	for each in "$text" "$more"; do
@@ -195,6 +200,6 @@ while IFS='|' read -r parameters sizes text more; do
 done <<<"$good"
 add "parameters are readable" readable
 while read -r parameter; do
-	[ -z "$parameter" ] || add "insmod $parameter is refused" bad_row "$parameter"
+	! wanted "$parameter" || add "insmod $parameter is refused" bad_row "$parameter"
 done <<<"$bad"
 run_tests
