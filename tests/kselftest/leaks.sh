@@ -73,9 +73,9 @@ pages_of() {
 			return n
 		}
 		# Only the low 32 bits: modules lie within 2 GiB, and doubles are exact.
-		BEGIN { from = hex(substr(base, length(base) - 7)) }
+		BEGIN { from = hex(substr(base, length(base) - 7)); high = substr(base, 1, 10) }
 		index($0, name) { ours = 1 }
-		$1 ~ /^0xffffffff[0-9a-f]+$/ {
+		$1 ~ /^0xffff[0-9a-f]+$/ && substr($1, 1, 10) == high {
 			at = hex(substr($1, length($1) - 7))
 			if (at >= from && at < from + size)
 				ours = 1
