@@ -294,8 +294,8 @@ STAGES = (
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
-    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
-    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
+    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), named=True, arch="arm64"),
+    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), named=True, arch="arm64"),
     Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
     Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
 )
