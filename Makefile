@@ -4,7 +4,7 @@
 # says what it does; how the module is built is in Kbuild.
 
 # Variables given on the command line are in the scripts' environment.
-VARIANT ?= plain
+VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
 
 .PHONY: help run shell kdump kernel modules modules_install check test crash-kernel crash-kernel-test clean
 
@@ -73,4 +73,5 @@ clean:
 ##   KSRC=    a kernel source tree of yours (7.3; it is copied, not changed)
 ##   KDIR=    a kernel you have built, with the series in patches/
 ##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
+##   ARCH=arm64  for run, test, shell, kernel: that machine, emulated
 ##   V=1      shows everything      JOBS=   processes of a build

@@ -14,6 +14,9 @@ build=$top/build
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-dma-pool
 
+# ARCH= is for us: which machine is meant. The kernel's make is told by variant.
+export DMA_POOL_ARCH=${DMA_POOL_ARCH:-${ARCH:-}}
+
 # make hands its own flags and the variables a person typed down to every
 # make below it. The kernel's make must see neither.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL

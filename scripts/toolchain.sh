@@ -73,11 +73,12 @@ check_kdir() {
 # kmake [ARGUMENT...]: the kernel's make with our compilers.
 kmake() { "${kernel_make[@]}" LLVM=1 "$@"; }
 
-# kmake_in KDIR [ARGUMENT...]: the same for what goes with a built kernel, with
-# gcc where that kernel was built by gcc.
+# kmake_in KDIR [ARGUMENT...]: the same for what goes with a built kernel: for its
+# architecture, and with gcc where that kernel was built by gcc.
 kmake_in() {
-	local llvm=(LLVM=1)
-	[ "$(kernel_config "$1" CC_IS_CLANG)" = y ] || llvm=()
+	local flags=(LLVM=1)
+	[ "$(kernel_config "$1" CC_IS_CLANG)" = y ] || flags=()
+	[ "$(kernel_config "$1" ARM64)" != y ] || flags+=(ARCH=arm64)
 	shift
-	"${kernel_make[@]}" "${llvm[@]}" "$@"
+	"${kernel_make[@]}" ${flags[@]+"${flags[@]}"} "$@"
 }

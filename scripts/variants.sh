@@ -19,9 +19,22 @@ debug   x86_64  patched  module   debug   2420  x86_64 debug
 stock   x86_64  stock    none     plain   2240  x86_64
 crash   x86_64  patched  builtin  crash   2500  crash
 builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
+arm64         arm64  patched  module   arm64        2000  arm64
+arm64-builtin arm64  patched  builtin  arm64        2000  arm64 builtin
+arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug
+arm64-64k     arm64  patched  module   arm64-64k    2000  arm64 arm64-64k
 '
 
 variant_names() { awk 'NF { print $1 }' <<<"$variant_table"; }
+
+# default_variant: what ARCH= selects where a kernel for the module is needed.
+default_variant() {
+	case $DMA_POOL_ARCH in
+	'' | x86_64) echo plain ;;
+	arm64) echo arm64 ;;
+	*) die "ARCH=$DMA_POOL_ARCH is not known here; there are x86_64 and arm64" ;;
+	esac
+}
 
 # load_variant NAME: sets the variables named above.
 load_variant() {
@@ -33,6 +46,15 @@ load_variant() {
 		return
 	done <<<"$variant_table"
 	die "there is no variant '$1'; there are: $(variant_names | paste -sd' ')"
+}
+
+# kernel_arch KDIR: for the kernel's ARCH=, and for what differs here.
+kernel_arch() {
+	case $(grep -E '^CONFIG_(X86_64|ARM64)=y' "$1/.config" 2>/dev/null) in
+	CONFIG_X86_64=y) echo x86 ;;
+	CONFIG_ARM64=y) echo arm64 ;;
+	*) die "the kernel in $1 is for neither x86_64 nor arm64" ;;
+	esac
 }
 
 # kernel_image KDIR: the file to boot.

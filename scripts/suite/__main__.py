@@ -52,6 +52,9 @@ def show(stage: Stage, results: Results, seconds: float) -> None:
         print(f"        {name}")
     if len(results.failed) > SHOWN_FAILURES:
         print(f"        and {len(results.failed) - SHOWN_FAILURES} more")
+    table = stage.directory() / "table.txt"
+    if table.is_file():
+        print("".join(f"        {line}" for line in table.open()), end="")
     if results.failed:
         print(f"        see {stage.directory().relative_to(TOP)}/")
         excerpt(stage)
@@ -76,7 +79,12 @@ def select(arguments: list[str]) -> list[Stage]:
             sys.exit(f"there is no stage '{name}'; there are: {known}")
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
-    return [stage for stage in STAGES if not stage.named and (stage.quick or not quick)]
+    arch = os.environ.get("DMA_POOL_ARCH") or "x86_64"
+    return [
+        stage
+        for stage in STAGES
+        if stage.arch == arch and not stage.named and (stage.quick or not quick)
+    ]
 
 
 def main() -> int:

@@ -46,6 +46,8 @@ class Stage:
     run: Callable[[Path], Results]
     # Not part of `make test`, only run when it is named.
     named: bool = False
+    # What ARCH= picks.
+    arch: str = "x86_64"
 
     def directory(self) -> Path:
         """Where all that the stage leaves is kept."""
@@ -160,16 +162,17 @@ def prepared(script: str, *arguments: str) -> str:
     return path.decode().strip()
 
 
-def kselftest(variant: str, timeout: int) -> Callable[[Path], Results]:
-    """tests/kselftest in one guest."""
+def kselftest(variant: str, timeout: int, *options: str) -> Callable[[Path], Results]:
+    """tests/kselftest in one guest, with further options of scripts/vm."""
 
     def run(directory: Path) -> Results:
         kdir = kernel(variant)
         module = prepare("module", variant, str(kdir))
         tests = prepare("kselftest", variant, str(kdir))
         log = directory / "output.log"
-        parameters = (TOP / "tests/kselftest/cmdline").read_text().strip()
-        vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters]
+        name = "cmdline.arm64" if variant.startswith("arm64") else "cmdline"
+        parameters = (TOP / "tests/kselftest" / name).read_text().strip()
+        vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters, *options]
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests}"
         status = call([*vm, str(kdir), in_guest], log)
         results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
@@ -184,20 +187,47 @@ def kselftest(variant: str, timeout: int) -> Callable[[Path], Results]:
     return run
 
 
+def pools_of(variant: str) -> list[str]:
+    """What guest scripts are told: the kernel, its pools in Rust, and its tests."""
+    kdir = kernel(variant)
+    module = "builtin" if "builtin" in variant else prepare("module", variant, str(kdir))
+    return [str(kdir), module, prepare("kselftest", variant, str(kdir)) + "/rust_dma_pool"]
+
+
+def ktap_of(argv: list[str], log: Path, source: Path) -> Results:
+    """The results that a command prints, and that it ended as they say."""
+    status = call(argv, log)
+    results = ktap.parse(log.read_text(errors="replace"), source)
+    if status and not results.failed:
+        results.failed.append(f"{Path(argv[0]).parent.name} ended with status {status}")
+    return results
+
+
 def matrix(variant: str, *options: str) -> Callable[[Path], Results]:
     """tests/matrix, which boots a guest for each combination of parameters."""
 
     def run(directory: Path) -> Results:
-        kdir = kernel(variant)
-        builtin = "--builtin" in options
-        module = "builtin" if builtin else prepare("module", variant, str(kdir))
-        tests = prepare("kselftest", variant, str(kdir)) + "/rust_dma_pool"
-        log = directory / "output.log"
-        argv = [str(TOP / "tests/matrix/run"), *options, str(kdir), module, tests]
-        status = call(argv, log)
-        results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
-        if status and not results.failed:
-            results.failed.append(f"the matrix ended with status {status}")
+        pools = pools_of(variant)
+        argv = [str(TOP / "tests/matrix/run"), *options, *pools]
+        return ktap_of(argv, directory / "output.log", Path(pools[0]) / "source")
+
+    return run
+
+
+def drivers(variant: str, *boots: list[str]) -> Callable[[Path], Results]:
+    """tests/drivers: each boot is the options of run, then script and arguments."""
+
+    def run(directory: Path) -> Results:
+        pools = pools_of(variant)
+        results = Results()
+        for number, boot in enumerate(boots):
+            at = next(i for i, word in enumerate(boot) if word.endswith(".sh"))
+            argv = [str(TOP / "tests/drivers/run"), *boot[:at], *pools, *boot[at:]]
+            log = directory / f"output-{number}.log"
+            results.add(ktap_of(argv, log, Path(pools[0]) / "source"))
+            rows = re.findall(r"^# client: (.*)", log.read_text(errors="replace"), re.MULTILINE)
+            with (directory / "table.txt").open("a") as table:
+                table.writelines(f"{row}\n" for row in rows)
         return results
 
     return run
@@ -231,6 +261,24 @@ def search_consoles(directory: Path) -> Results:
 
 # --- the table ----------------------------------------------------------------
 
+SMALL = ["--append", "coherent_pool=128K"]
+# A CMA area that no device with a mask can use.
+HIGH_CMA = (
+    "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; linux,cma {"
+    ' compatible = "shared-dma-pool"; reusable; linux,cma-default;'
+    " size = <0 0x4000000>; alloc-ranges = <1 0 0 0x40000000>; }; };"
+)
+NVME = ["--devices", "nvme"]
+CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
+DRIVERS = [
+    *CLIENTS,
+    [*NVME, "takeover.sh"],
+    [*NVME, "sizes.sh"],
+    [*NVME, "--memory", "1G", "--append", "cma=0", "integrity.sh"],
+    [*NVME, "--append", "cma=64M", "cma.sh", "kernel", "dma", "dma32"],
+    [*NVME, "--device-tree", HIGH_CMA, "cma.sh", "kernel"],
+]
+
 # fmt: off
 STAGES = (
     #     name               quick  what
@@ -246,5 +294,9 @@ STAGES = (
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
+    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), named=True, arch="arm64"),
+    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), named=True, arch="arm64"),
+    Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
+    Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
 )
 # fmt: on

@@ -162,7 +162,7 @@ log_has_not() { # TEXT...
 	done
 }
 
-# expect_warnings N TEXT COMMAND...: announces them around the command.
+# expect_warnings N|any TEXT COMMAND...: announces them around the command.
 expect_warnings() {
 	local count=$1 text=$2 status=0
 	shift 2

@@ -77,7 +77,7 @@ pages_of() {
 			return n
 		}
 		# Only the low 32 bits: modules lie within 2 GiB, and doubles are exact.
-		BEGIN { from = hex(substr(base, length(base) - 7)) }
+		BEGIN { from = hex(substr(base, length(base) - 7)); high = substr(base, 1, 10) }
 		/^nr_base_pages:/ {
 			if (ours)
 				n += $2
@@ -88,7 +88,7 @@ pages_of() {
 		/alloc_pages|alloc_frozen|alloc_hook|freelist|new_page|page_owner|_contig|cma_alloc/ { next }
 		{ seen = 1 }
 		index($0, name) { ours = 1 }
-		$1 ~ /^0xffffffff[0-9a-f]+$/ {
+		$1 ~ /^0xffff[0-9a-f]+$/ && substr($1, 1, 10) == high {
 			at = hex(substr($1, length($1) - 7))
 			if (at >= from && at < from + size)
 				ours = 1

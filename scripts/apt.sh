@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Packages from the mirrors that this machine's own apt uses, without touching
+# what is installed or listed here. Sourced after lib.sh. What is fetched is
+# elsewhere: the kernel's source in source, a guest's system in guest-root.
+
+# The machine's codename, the suite its packages are from.
+# shellcheck source=/dev/null
+codename() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
+
+# The mirrors this machine takes Debian itself from, by apt's own reading of
+# its configuration (one-line, deb822 and mirror lists alike).
+mirrors() {
+	# shellcheck disable=SC2016 # the $() are apt's
+	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+		awk -v codename="$(codename)" '
+			$3 == "main" && $2 ~ ("^(" codename "|stable|oldstable|testing)$") && !seen[$1]++ { print $1 }'
+}
+
+# An apt of our own: its lists, its cache and its idea of what is installed
+# (nothing) are in the directory $1; the machine's configuration is read.
+private_apt() { # DIRECTORY URI SUITE RETRIES [ARCHITECTURE]
+	mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+	: >"$1/status"
+	cat >"$1/sources.sources" <<-EOF
+		Types: deb
+		URIs: $2
+		Suites: $3
+		Components: main
+		Targets: Packages
+		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+	EOF
+	# Hooks of the machine are for the machine's own lists. The user _apt
+	# cannot enter a cache in somebody's home.
+	cat >"$1/apt.conf" <<-EOF
+		Dir::Etc::sourcelist "$1/sources.sources";
+		Dir::Etc::sourceparts "-";
+		Dir::Etc::preferences "-";
+		Dir::Etc::preferencesparts "-";
+		Dir::State::lists "$1/lists";
+		Dir::State::status "$1/status";
+		Dir::Cache "$1/cache";
+		APT::Sandbox::User "root";
+		APT::Get::List-Cleanup "false";
+		APT::Default-Release "";
+		Acquire::Languages "none";
+		Acquire::Retries "$4";
+		Acquire::http::Timeout "15";
+		Acquire::https::Timeout "15";
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+	EOF
+	[ -z "${5:-}" ] || cat >>"$1/apt.conf" <<-EOF
+		APT::Architecture "$5";
+		#clear APT::Architectures;
+		APT::Architectures "$5";
+		APT::Install-Recommends "false";
+	EOF
+}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# How vm boots an arm64 guest: QEMU's machine "virt", emulated, with a PCI host
+# that does not snoop CPU caches. Sourced by vm, whose variables it uses. The
+# guest's root is made by guest-root; what runs in it first is guest-init.
+# shellcheck disable=SC2154 # set by vm
+
+# Devices that are coherent never get to the pools, and those of virt are, by
+# the word of its device tree alone. What virt emulates of itself for us (files,
+# console) is not on PCI and stays as it is.
+#
+# The bus of limited reach is there for its effect on zones, as on boards that
+# have one: ZONE_DMA is the first GiB of memory, ZONE_DMA32 what follows up to
+# 4 GiB. Without it virt has no ZONE_DMA32.
+device_tree() { # MACHINE FILE
+	qemu-system-aarch64 -M "$1,dumpdtb=$2.virt" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" \
+		-display none >/dev/null 2>&1 || die "QEMU has no machine '$1'; its version is: $(qemu-system-aarch64 --version | head -n 1)"
+	dtc -q -I dtb -O dts "$2.virt" | awk -v nodes="$device_tree_nodes" '
+		/^\tpcie@/ { pcie = 1 }
+		/^\t};/ { pcie = 0 }
+		pcie && /^\t\tdma-coherent;/ { found = 1; next }
+		{ print }
+		END {
+			print "/ { short-bus { compatible = \"simple-bus\"; #address-cells = <2>;"
+			print "#size-cells = <2>; ranges; dma-ranges = <0 0 0 0 0 0x80000000>; };"
+			print nodes " };"
+			exit !found
+		}' | dtc -q -I dts -O dtb -o "$2" - ||
+		die "the device tree of virt is not as expected: no dma-coherent in its pcie node"
+}
+
+# Sets the array guest, and job, a directory shared with the guest: what it
+# shall run, and the status it ends with.
+arm64_guest() { # KDIR [COMMAND]
+	local root machine=virt,gic-version=3${machine_options:+,$machine_options} number=0 directory words
+	# Keys for pointers are the slow part of emulating this CPU.
+	local arm64_cpu=max,pauth-impdef=on
+	root=$("$scripts/guest-root" arm64)
+	job=$(mktemp -d)
+	device_tree "$machine" "$job/device-tree"
+	cp "$scripts/guest-init" "$job/init"
+	printf '%s\n' "${2:-}" >"$job/command"
+	# shellcheck disable=SC2054 # the commas are QEMU's
+	guest=(qemu-system-aarch64 -nodefaults -display none -no-reboot
+		-M "$machine" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" -accel tcg,thread=multi
+		-kernel "$(kernel_image "$1")" -dtb "$job/device-tree"
+		-fsdev "local,id=root,path=$root,security_model=none,readonly=on"
+		-device virtio-9p-device,fsdev=root,mount_tag=/dev/root
+		-fsdev "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
+		-device virtio-9p-device,fsdev=host,mount_tag=host
+		-fsdev "local,id=job,path=$job,security_model=none"
+		-device virtio-9p-device,fsdev=job,mount_tag=job)
+	# Read-only from this machine, under the same names.
+	printf 'host %s\n' "$top" "$cache" "$(realpath "$1")" >"$job/directories"
+	for directory in ${rw[@]+"${rw[@]}"}; do
+		number=$((number + 1))
+		guest+=(-fsdev "local,id=rw$number,path=$directory,security_model=none"
+			-device "virtio-9p-device,fsdev=rw$number,mount_tag=rw$number")
+		printf 'rw%d %s\n' "$number" "$directory" >>"$job/directories"
+	done
+	if [ $# -eq 2 ]; then
+		# shellcheck disable=SC2054
+		guest+=(-serial file:/proc/self/fd/2 -device virtio-serial-device
+			-chardev file,id=output,path=/proc/self/fd/1 -device virtserialport,chardev=output)
+	else
+		guest+=(-serial mon:stdio)
+	fi
+	for words in ${qemu_options[@]+"${qemu_options[@]}"}; do
+		# shellcheck disable=SC2206 # several words each
+		guest+=($words)
+	done
+	guest+=(-append "console=ttyAMA0 panic=-1 rootfstype=9p ro init=/first-program ${append[*]} ${CMDLINE:-}")
+}

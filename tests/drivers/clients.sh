@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# clients.sh [NAME...]: each driver of devices.table, or those that are named, at
+# work on the pools: first those in C, then those in Rust, in one boot, as far as
+# this kernel has both. Every row of the table it prints ("client: ...") is a
+# test. The pools start small (coherent_pool= of the boot), so that they grow.
+#
+# DMA_POOL_MODULE=builtin: the pools in Rust are part of this kernel.
+
+# shellcheck source=tests/kselftest/functions.sh
+. "${DMA_POOL_TESTS:?}/functions.sh"
+# shellcheck source=tests/drivers/devices.sh
+. "$(dirname "$0")/devices.sh"
+# shellcheck source=tests/drivers/count.sh
+. "$(dirname "$0")/count.sh"
+start
+
+row='client: %-5s %-8s %7s %7s %7s %7s %9s %6s %6s\n'
+
+# As at boot, whatever has grown since.
+fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
+
+client() { # DEVICE c|module|builtin
+	local out
+	load_device "$1"
+	case $2 in
+	c) fresh_c_pools ;;
+	module) must_load ;;
+	esac || return
+	[ "$(all_sizes)" != "0 0 0" ] || fail_with "there are no pools"
+	io_reset
+	count_begin
+	bind && io
+	count_now
+	out=$((allocs - frees))
+	if [ "$2" = module ] && [ $out -gt 0 ] && unload; then
+		fail_with "the module goes while $driver has $out of its blocks"
+		count_end
+		return
+	fi
+	unbind
+	count_end
+	# shellcheck disable=SC2059
+	printf "# $row" "$device" "$2" "$allocs" "$frees" "$chunks" "$failed" \
+		"$((verified >> 20))M" "$wrong" "$rate"
+	expect_equal "the number of blocks taken back" "$frees" "$allocs"
+	case $pools in
+	yes) [ "$allocs" -gt 0 ] || fail_with "$driver took nothing from the pools" ;;
+	*) expect_equal "the number of blocks $driver took" "$allocs" 0 ;;
+	esac
+	if [ "$2" = module ]; then
+		expect_equal "the number of requests served by the module" "$by_rust" "$allocs"
+		must_unload
+	fi
+}
+
+add "no device is bound" unbind_all
+providers="c module"
+if [ "$MODULE" = builtin ]; then
+	providers=builtin
+fi
+while read_device; do
+	[ -e "/sys/bus/pci/devices/0000:00:$slot.0" ] || continue
+	[ $# = 0 ] || [[ " $* " == *" $device "* ]] || continue
+	for provider in $providers; do
+		add "$device, $provider" client "$device" "$provider"
+	done
+done <"$here/devices.table"
+# shellcheck disable=SC2059
+printf "# $row" driver pools allocs frees growths failed verified wrong MB/s
+run_tests

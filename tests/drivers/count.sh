@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # used by, and set by, those that source this
+#
+# Counts what passes through the three entry points of the pools, by probes at
+# their ends: nothing of the pools' own says so. Sourced after functions.sh.
+#
+# count_begin; ...; count_end sets
+#   allocs    requests that were served     frees   blocks that were taken back
+#   failed    requests that were not        chunks  pieces that pools were given
+#   by_rust   requests that the functions of the module served
+
+tracing=/sys/kernel/tracing
+
+# The name of a function of the module's, behind its path in the crate.
+rust_symbol() { awk -v end="$1\$" '$4 == "[rust_dma_pool]" && $3 ~ end { print $3; exit }' /proc/kallsyms; }
+
+probe() { echo "$1" >>"$tracing/kprobe_events" || bail "no probe '$1'"; }
+
+count_begin() {
+	local symbol
+	echo 0 >"$tracing/tracing_on"
+	echo 0 >"$tracing/events/enable"
+	echo >"$tracing/kprobe_events"
+	echo 8192 >"$tracing/buffer_size_kb"
+	echo >"$tracing/trace"
+	# shellcheck disable=SC2016 # the kernel expands it
+	probe 'r64:pools/alloc dma_alloc_from_pool page=$retval'
+	# shellcheck disable=SC2016
+	probe 'r64:pools/free dma_free_from_pool freed=$retval:u8'
+	# shellcheck disable=SC2016
+	probe 'r64:pools/free_page dma_free_from_pool_page freed=$retval:u8'
+	# C and Rust both manage each piece with a gen_pool, and nobody else here
+	# has one.
+	probe 'p:pools/chunk gen_pool_add_owner'
+	if loaded; then
+		symbol=$(rust_symbol linkage6module5alloc)
+		[ -n "$symbol" ] || bail "the module has no alloc()"
+		probe "r64:pools/rust_alloc $NAME:$symbol page=\$retval"
+	fi
+	# Every dma_free_coherent() asks whether an address is the pools'.
+	echo 'freed != 0' >"$tracing/events/pools/free/filter"
+	echo 'freed != 0' >"$tracing/events/pools/free_page/filter"
+	echo 1 >"$tracing/events/pools/enable"
+	echo 1 >"$tracing/tracing_on"
+}
+
+count_now() {
+	read -r allocs failed frees chunks by_rust < <(awk '
+		/ alloc: .*page=0x0$/ { failed++; next }
+		/ rust_alloc: .*page=0x0$/ { next }
+		/ alloc: / { allocs++ }
+		/ free: | free_page: / { frees++ }
+		/ chunk: / { chunks++ }
+		/ rust_alloc: / { rust++ }
+		END { print allocs + 0, failed + 0, frees + 0, chunks + 0, rust + 0 }' "$tracing/trace")
+}
+
+count_end() {
+	local missed
+	echo 0 >"$tracing/tracing_on"
+	count_now
+	missed=$(awk '{ n += $NF } END { print n + 0 }' "$tracing/kprobe_profile")
+	missed=$((missed + $(awk '/^(overrun|dropped events):/ { n += $NF } END { print n + 0 }' "$tracing"/per_cpu/cpu*/stats)))
+	[ "$missed" = 0 ] || fail_with "$missed calls were not counted"
+	echo 0 >"$tracing/events/enable"
+	echo >"$tracing/kprobe_events"
+}
