@@ -290,7 +290,7 @@ STAGES = (
     Stage("host",            True,  cargo_test("tests/host")),
     Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
-    Stage("kselftest debug", True,  kselftest("debug", 2700)),
+    Stage("kselftest debug", True,  kselftest("debug", 2700), named=True),
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
