@@ -53,12 +53,13 @@ exercise() {
 # is gone by then, and shows as bare addresses in the range where it was.
 no_pages() {
 	local base size found
-	must_load coherent_pool=7 coherent_pool_size=1M || return
+	# The kernel pool may be in CMA, which load.sh watches.
+	must_load coherent_pool=6 coherent_pool_size=1M || return
 	read -r _ size _ _ _ base _ < <(grep "^$NAME " /proc/modules)
 	found=$(pages_of "$base" "$size")
 	msg "with the module: $found pages"
-	# 3 MiB in pools: a count that sees none of them shows nothing.
-	[ "$found" -ge 768 ] || fail_with "only $found pages while there are 768 in the pools"
+	# 2 MiB in pools: a count that sees none of them shows nothing.
+	[ "$found" -ge 512 ] || fail_with "only $found pages while there are 512 in the pools"
 	must_unload
 	found=$(pages_of "$base" "$size")
 	msg "without: $found pages"
