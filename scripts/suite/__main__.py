@@ -9,6 +9,7 @@ more than one CPU busy. Their lines come in the order of the table.
 """
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +20,8 @@ from .ktap import Results
 from .stages import STAGES, TOP, VERBOSE, Broken, Stage, search_consoles, stop
 
 SHOWN_FAILURES = 20
+# A result of KTAP, which comes after the test's reasons.
+FAILED = re.compile(r"[# ]*not ok \d")
 
 
 def run(stage: Stage) -> tuple[Results, float]:
@@ -62,11 +65,15 @@ def show(stage: Stage, results: Results, seconds: float) -> None:
 
 
 def excerpt(stage: Stage) -> None:
-    """The end of what a failed stage printed, if that is short enough to help."""
+    """Why tests failed, as they said it; else the end of what the stage printed."""
     log = stage.directory() / "output.log"
-    if log.is_file():
-        for line in log.read_text(errors="replace").splitlines()[-15:]:
-            print(f"        | {line[:160]}")
+    if not log.is_file():
+        return
+    lines = log.read_text(errors="replace").splitlines()
+    failed = [number for number, line in enumerate(lines) if FAILED.match(line)]
+    shown = [line for number in failed[:5] for line in lines[max(0, number - 4) : number + 1]]
+    for line in shown or lines[-15:]:
+        print(f"        | {line[:160]}")
 
 
 def select(arguments: list[str]) -> list[Stage]:

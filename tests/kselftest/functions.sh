@@ -271,8 +271,10 @@ populated() {
 }
 
 # Sets free_kernel, free_dma and free_dma32: pages that are free in the zone of
-# each pool, with those that the CPUs have set aside.
+# each pool, with those that the CPUs have set aside. The zones' counters lag
+# behind those of the CPUs by some pages until they are told to catch up.
 free_memory() {
+	echo 1 >/proc/sys/vm/stat_refresh
 	read -r free_kernel free_dma free_dma32 < <(awk '/^Node/ { zone = $4 }
 		$1 == "pages" && $2 == "free" { n[zone] += $3 }
 		$1 == "count:" { n[zone] += $2 }
