@@ -278,6 +278,8 @@ DRIVERS = [
     [*NVME, "--append", "cma=64M", "cma.sh", "kernel", "dma", "dma32"],
     [*NVME, "--device-tree", HIGH_CMA, "cma.sh", "kernel"],
 ]
+# Ten minutes of verified I/O.
+LONG = [[*SMALL, *NVME, "clients.sh"], [*NVME, "--timeout", "3000", "integrity.sh", "600"]]
 
 # fmt: off
 STAGES = (
@@ -298,5 +300,8 @@ STAGES = (
     Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), named=True, arch="arm64"),
     Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
     Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
+    Stage("drivers debug",   False, drivers("arm64-debug", *LONG), named=True, arch="arm64"),
+    Stage("matrix 64k",      False, matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), named=True, arch="arm64"),
+    Stage("drivers 64k",     False, drivers("arm64-64k", CLIENTS[0]), named=True, arch="arm64"),
 )
 # fmt: on

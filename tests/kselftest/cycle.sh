@@ -60,7 +60,8 @@ cycle() {
 	expect_equal cycles "$i" "$cycles"
 	expect_equal "errors of the load" "$errors" 0
 	[ "$served" -gt $((cycles * 10)) ] || fail_with "the load did only $served operations"
-	[ "$empty" -lt $((served / 10)) ] || fail_with "$empty of $served operations got nothing"
+	# One cycle in five has the kernel pool alone, and to get nothing is quick.
+	[ "$empty" -lt $((served / 2)) ] || fail_with "$empty of $served operations got nothing"
 	read -r result <"$TEST/result"
 	[ "$errors" = 0 ] || fail_with "$result"
 	tell state=ok
@@ -71,12 +72,12 @@ cycle() {
 
 # The same with the pools switched off: the load gets nothing, quietly.
 cycle_disabled() {
-	local i ops empty errors
+	local i ops empty errors refused=0
 	echo start >"$TEST/load" || { fail_with "no load"; return; }
 	for i in {1..5}; do
 		must_load coherent_pool=0 || break
 		sleep 0.05
-		must_unload || break
+		leave || break
 	done
 	counters
 	echo stop >"$TEST/load"
