@@ -162,8 +162,10 @@ def prepared(script: str, *arguments: str) -> str:
     return path.decode().strip()
 
 
-def kselftest(variant: str, timeout: int, *options: str) -> Callable[[Path], Results]:
-    """tests/kselftest in one guest, with further options of scripts/vm."""
+def kselftest(
+    variant: str, timeout: int, *options: str, script: str = ""
+) -> Callable[[Path], Results]:
+    """tests/kselftest, or one script of it, in a guest; options are scripts/vm's."""
 
     def run(directory: Path) -> Results:
         kdir = kernel(variant)
@@ -173,7 +175,7 @@ def kselftest(variant: str, timeout: int, *options: str) -> Callable[[Path], Res
         name = "cmdline.arm64" if variant.startswith("arm64") else "cmdline"
         parameters = (TOP / "tests/kselftest" / name).read_text().strip()
         vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters, *options]
-        in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests}"
+        in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {script}"
         status = call([*vm, str(kdir), in_guest], log)
         results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
         if status == 124:
@@ -292,7 +294,8 @@ STAGES = (
     Stage("host",            True,  cargo_test("tests/host")),
     Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
-    Stage("kselftest debug", True,  kselftest("debug", 2700), named=True),
+    Stage("kunit",           True,  kselftest("debug", 900, script="kunit.sh")),
+    Stage("kselftest debug", False, kselftest("debug", 2700)),
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
