@@ -97,6 +97,8 @@ row_of_module() {
 
 try_row() {
 	reasons=()
+	# The C pools as at boot, whatever has grown since.
+	[[ $MODULE/$row_args == builtin/* || $row_args == c ]] || { load coherent_pool=0 && unload; }
 	log_mark "matrix: $row_name"
 	case $MODULE/$row_args in
 	builtin/*) row_of_boot "${row_builtin:-$row_expected}" ;;
