@@ -33,7 +33,8 @@ kdump:
 check:
 	@scripts/test --quick
 
-## make test     the tests; scripts/test NAME for one stage (scripts/suite/stages.py)
+## make test     the tests, ARCH=x86_64|arm64 half of them; scripts/test NAME for one
+##               stage (scripts/suite/stages.py)
 test:
 	@scripts/test
 
@@ -74,4 +75,5 @@ clean:
 ##   KDIR=    a kernel you have built, with the series in patches/
 ##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
 ##   ARCH=arm64  for run, test, shell, kernel: that machine, emulated
-##   V=1      shows everything      JOBS=   processes of a build
+##   V=1      shows everything
+##   JOBS=    processes of a build, or stages of the tests at a time

@@ -86,11 +86,11 @@ def select(arguments: list[str]) -> list[Stage]:
             sys.exit(f"there is no stage '{name}'; there are: {known}")
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
-    arch = os.environ.get("DMA_POOL_ARCH") or "x86_64"
+    arch = os.environ.get("DMA_POOL_ARCH")
     return [
         stage
         for stage in STAGES
-        if stage.arch == arch and not stage.named and (stage.quick or not quick)
+        if arch in (None, "", stage.arch) and not stage.named and (stage.quick or not quick)
     ]
 
 

@@ -46,7 +46,7 @@ class Stage:
     run: Callable[[Path], Results]
     # Not part of `make test`, only run when it is named.
     named: bool = False
-    # What ARCH= picks.
+    # ARCH= picks those of one.
     arch: str = "x86_64"
 
     def directory(self) -> Path:
@@ -293,14 +293,15 @@ STAGES = (
     Stage("clippy",          True,  command("lint", "clippy")),
     Stage("host",            True,  cargo_test("tests/host")),
     Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
+    # The longest first.
+    Stage("kselftest debug", False, kselftest("debug", 2700)),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
     Stage("kunit",           True,  kselftest("debug", 900, script="kunit.sh")),
-    Stage("kselftest debug", False, kselftest("debug", 2700)),
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
-    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), named=True, arch="arm64"),
-    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), named=True, arch="arm64"),
+    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
+    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
     Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
     Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
     Stage("drivers debug",   False, drivers("arm64-debug", *LONG), named=True, arch="arm64"),
