@@ -101,6 +101,8 @@ log_names=([0]='GFP_KERNEL' [1]='GFP_KERNEL|GFP_DMA' [2]='GFP_KERNEL|GFP_DMA32')
 # The zones of dma and dma32 have no other users here, so pages count; the
 # rest of the kernel lives in Normal.
 declare -A tolerance=([kernel]=512 [dma]=0 [dma32]=32)
+# The module itself, with what KASAN knows about it, and much else.
+! is_debug_kernel || tolerance[kernel]=1536
 
 # The free pages of each zone, with those that the C pools will give back.
 note_memory() {
