@@ -294,7 +294,7 @@ STAGES = (
     Stage("host",            True,  cargo_test("tests/host")),
     Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
     # The longest first.
-    Stage("kselftest debug", False, kselftest("debug", 2700)),
+    Stage("kselftest debug", False, kselftest("debug", 4200)),
     Stage("kselftest plain", True,  kselftest("plain", 1800)),
     Stage("kunit",           True,  kselftest("debug", 900, script="kunit.sh")),
     Stage("matrix plain",    False, matrix("plain")),
