@@ -281,7 +281,10 @@ DRIVERS = [
     [*NVME, "--device-tree", HIGH_CMA, "cma.sh", "kernel"],
 ]
 # Ten minutes of verified I/O.
-LONG = [[*SMALL, *NVME, "clients.sh"], [*NVME, "--timeout", "3000", "integrity.sh", "600"]]
+LONG = [
+    [*SMALL, *NVME, "--timeout", "1800", "clients.sh"],
+    [*NVME, "--timeout", "3000", "integrity.sh", "600"],
+]
 
 # fmt: off
 STAGES = (
