@@ -303,11 +303,11 @@ STAGES = (
     Stage("matrix plain",    False, matrix("plain")),
     Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
     Stage("kdump",           False, kdump),
+    Stage("drivers debug",   False, drivers("arm64-debug", *LONG), arch="arm64"),
     Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
     Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
     Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
     Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
-    Stage("drivers debug",   False, drivers("arm64-debug", *LONG), named=True, arch="arm64"),
     Stage("matrix 64k",      False, matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), named=True, arch="arm64"),
     Stage("drivers 64k",     False, drivers("arm64-64k", CLIENTS[0]), named=True, arch="arm64"),
 )
