@@ -66,10 +66,8 @@ def show(stage: Stage, results: Results, seconds: float) -> None:
 
 def excerpt(stage: Stage) -> None:
     """Why tests failed, as they said it; else the end of what the stage printed."""
-    log = stage.directory() / "output.log"
-    if not log.is_file():
-        return
-    lines = log.read_text(errors="replace").splitlines()
+    logs = sorted(stage.directory().glob("output*.log"))
+    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
     failed = [number for number, line in enumerate(lines) if FAILED.match(line)]
     shown = [line for number in failed[:5] for line in lines[max(0, number - 4) : number + 1]]
     for line in shown or lines[-15:]:
