@@ -28,7 +28,7 @@ use super::{
         self,
         Growth, //
     },
-    Pool,
+    zone_pool::Pool,
     Pools,
     MAX_ORDER, //
 };

@@ -3,10 +3,11 @@
 //! The atomic DMA pools: memory that is ready for devices before anyone asks, for drivers that
 //! allocate where they must not sleep.
 //!
-//! Here the pools are created, and requests find their pool, block and way back. The files beside
+//! Here all pools are created, and requests find their pool and the way back. The files beside
 //! this one do the parts:
 //!
 //! - [`param`] and [`policy`] (pure, with [`zone`]): which pools there are, and how they grow;
+//! - [`zone_pool`]: one pool, and how it serves a request;
 //! - [`chunk`] with [`gen_pool`]: one piece of memory, and the allocator of its pages;
 //! - [`block`], [`shared`] with [`set_memory`]: pages for a chunk, and what makes them fit for devices;
 //! - [`table`]: the chunks of all pools, walked without a lock;
@@ -33,6 +34,7 @@ mod set_memory;
 mod shared;
 pub(crate) mod table;
 pub(crate) mod zone;
+mod zone_pool;
 
 use kernel::{
     bindings,
@@ -69,13 +71,14 @@ use self::{
         Zone,
         ZoneSet, //
     },
+    zone_pool::{
+        Miss,
+        Pool, //
+    },
 };
 
 /// Largest order of a block of the page allocator.
 const MAX_ORDER: u32 = bindings::MAX_PAGE_ORDER;
-
-/// Size below which a pool is not pieced together; smaller chunks cost more than they hold.
-const MIN_PIECE: usize = 128 << 10;
 
 /// Asks whether a device can address a block, as `phys_addr_ok` of `dma_alloc_from_pool()`.
 pub(crate) type PhysAddrOk =
@@ -101,113 +104,6 @@ pub(crate) struct Block {
     pub(crate) virt: *mut u8,
     /// Physical address.
     pub(crate) phys: PhysAddr,
-}
-
-/// Why a pool did not serve a request.
-enum Miss {
-    /// No piece of that size is free.
-    Full,
-    /// The device can address none of the pieces that are free.
-    Rejected,
-}
-
-/// The pool of one zone.
-pub(crate) struct Pool {
-    zone: Zone,
-    /// Whether its memory is decrypted.
-    cc_shared: bool,
-    /// Bytes at creation.
-    initial: usize,
-    /// The pool grows when fewer bytes than this are free: `initial`, less after a growth failed.
-    low: Atomic<usize>,
-    /// Bytes in all its chunks.
-    size: Atomic<usize>,
-    /// Bytes in blocks that are out.
-    in_use: Atomic<usize>,
-    /// Bytes of the largest request that found no free piece since the pool last grew.
-    wanted: Atomic<usize>,
-}
-
-impl Pool {
-    /// Creates the pool of `zone` with `size` bytes, as far as there is memory, in new chunks.
-    ///
-    /// `None` if there is no memory at all. May sleep.
-    fn new(zone: Zone, size: usize, cc_shared: bool, chunks: &mut Chunks) -> Option<Self> {
-        let mut initial = 0;
-
-        while let Some(missing) = size.checked_sub(initial).filter(|missing| *missing != 0) {
-            let first = policy::largest_order(missing, PAGE_SIZE, MAX_ORDER);
-            let last = match initial {
-                0 => 0,
-                _ => first.min(policy::largest_order(MIN_PIECE, PAGE_SIZE, MAX_ORDER)),
-            };
-            let Ok(chunk) = Chunk::new(zone, first, last, cc_shared) else {
-                break;
-            };
-            let added = chunk.size();
-
-            if chunks.push(chunk).is_err() {
-                break;
-            }
-            initial += added;
-        }
-
-        if initial == 0 {
-            return None;
-        }
-        Some(Self {
-            zone,
-            cc_shared,
-            initial,
-            low: Atomic::new(initial),
-            size: Atomic::new(initial),
-            in_use: Atomic::new(0),
-            wanted: Atomic::new(0),
-        })
-    }
-
-    /// Bytes that are free, as far as can be told while others allocate and free.
-    fn avail(&self) -> usize {
-        self.size
-            .load(Relaxed)
-            .saturating_sub(self.in_use.load(Relaxed))
-    }
-
-    /// Whether it is time to grow.
-    fn is_low(&self) -> bool {
-        self.avail() < self.low.load(Relaxed)
-    }
-
-    /// Takes a block from the first chunk that has one the device can address.
-    ///
-    /// `size` is the request's, rounded up to pages.
-    fn alloc(&self, chunks: &Chunks, request: &Request, size: usize) -> Result<Block, Miss> {
-        let mut miss = Miss::Full;
-
-        for chunk in chunks.of(self.zone) {
-            let Some(offset) = chunk.alloc(size) else {
-                continue;
-            };
-            let phys = chunk.phys_at(offset);
-
-            if let Some(phys_addr_ok) = request.phys_addr_ok {
-                // SAFETY: The caller of `dma_alloc_from_pool()` passed both, to be used like this.
-                if !unsafe { phys_addr_ok(request.dev, phys, request.size) } {
-                    // SAFETY: Just allocated with this size, and not handed out.
-                    unsafe { chunk.free(offset, size) };
-                    miss = Miss::Rejected;
-                    continue;
-                }
-            }
-
-            self.in_use.add(size, Relaxed);
-            return Ok(Block {
-                virt: chunk.virt_at(offset),
-                phys,
-            });
-        }
-        Err(miss)
-    }
 }
 
 /// All pools of the machine.
