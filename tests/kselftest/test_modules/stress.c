@@ -39,6 +39,15 @@ static DEFINE_PER_CPU(struct worker, workers);
 static bool is_load;
 static bool running;
 
+/*
+ * How long to pause after work that took since @start: on a kernel that checks
+ * what it does, on a CPU that is emulated, load must leave something to others.
+ */
+static s64 pause_us(ktime_t start, s64 least)
+{
+	return max(least, 2 * ktime_us_delta(ktime_get(), start));
+}
+
 static void take_slot(struct worker *w, unsigned int i)
 {
 	size_t size = 1 + prandom_u32_state(&w->rnd) % (is_load ? SZ_8K : SZ_32K);
@@ -100,13 +109,17 @@ static int work(void *data)
 	struct worker *w = data;
 
 	while (!kthread_should_stop()) {
+		ktime_t start = ktime_get();
 		unsigned int i;
 
 		for (i = 0; i < 32; i++)
 			one_op(w);
 		if (is_load) {
+			unsigned long us;
+
 			put_slots(w);
-			usleep_range(300, 600);
+			us = pause_us(start, 300);
+			usleep_range(us, 2 * us);
 		}
 		cond_resched();
 	}
@@ -119,6 +132,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	struct worker *w = container_of(timer, struct worker, timer);
 	enum dpt_pool wanted = prandom_u32_state(&w->timer_rnd) % DPT_POOLS;
 	size_t size = 1 + prandom_u32_state(&w->timer_rnd) % SZ_8K;
+	ktime_t start = ktime_get();
 	struct dpt_block block;
 	int ret;
 
@@ -130,7 +144,8 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 		ret = dpt_put(&block, size & 1) ?: ret;
 		w->errors += !!ret;
 	}
-	hrtimer_set_expires(timer, ktime_add_us(hrtimer_cb_get_time(timer), TIMER_US));
+	hrtimer_set_expires(timer, ktime_add_us(hrtimer_cb_get_time(timer),
+						pause_us(start, TIMER_US)));
 	return HRTIMER_RESTART;
 }
 
