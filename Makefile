@@ -6,7 +6,7 @@
 # Variables given on the command line are in the scripts' environment.
 VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
 
-.PHONY: help run shell kdump kernel modules modules_install check test crash-kernel crash-kernel-test clean
+.PHONY: help run shell kdump kernel modules modules_install check test bench crash-kernel crash-kernel-test clean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,11 @@ modules:
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
 
+## make bench    the pools in Rust beside those in C: instructions of each call, in a
+##               table, build/bench/results.json and build/bench/chart.svg
+bench:
+	@scripts/bench
+
 ## make crash-kernel        a Debian package in build/: a small kernel for kdump
 ## make crash-kernel-test   crashes a Debian that uses it, in a virtual machine
 ##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
@@ -74,6 +79,6 @@ clean:
 ##   KSRC=    a kernel source tree of yours (7.3; it is copied, not changed)
 ##   KDIR=    a kernel you have built, with the series in patches/
 ##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
-##   ARCH=arm64  for run, test, shell, kernel: that machine, emulated
+##   ARCH=arm64  for run, test, bench, shell, kernel: that machine, emulated
 ##   V=1      shows everything
 ##   JOBS=    processes of a build, or stages of the tests at a time

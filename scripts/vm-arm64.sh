@@ -34,6 +34,9 @@ device_tree() { # MACHINE FILE
 # shall run, and the status it ends with.
 arm64_guest() { # KDIR [COMMAND]
 	local root machine=virt,gic-version=3${machine_options:+,$machine_options} number=0 directory words
+	local threads=multi
+	# Instructions cannot be counted on several CPUs at a time.
+	[ -z "$icount" ] || threads=single
 	# Keys for pointers are the slow part of emulating this CPU.
 	local arm64_cpu=max,pauth-impdef=on
 	root=$("$scripts/guest-root" arm64)
@@ -43,7 +46,7 @@ arm64_guest() { # KDIR [COMMAND]
 	printf '%s\n' "${2:-}" >"$job/command"
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	guest=(qemu-system-aarch64 -nodefaults -display none -no-reboot
-		-M "$machine" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" -accel tcg,thread=multi
+		-M "$machine" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" -accel "tcg,thread=$threads"
 		-kernel "$(kernel_image "$1")" -dtb "$job/device-tree"
 		-fsdev "local,id=root,path=$root,security_model=none,readonly=on"
 		-device virtio-9p-device,fsdev=root,mount_tag=/dev/root

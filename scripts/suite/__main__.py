@@ -76,7 +76,7 @@ def excerpt(stage: Stage) -> None:
 
 def select(arguments: list[str]) -> list[Stage]:
     """The stages to run; an unknown name is an error that lists the known."""
-    quick = "--quick" in arguments
+    target = "check" if "--quick" in arguments else "test"
     names = [argument for argument in arguments if argument != "--quick"]
     for name in names:
         if not any(name in (stage.name, stage.directory().name) for stage in STAGES):
@@ -85,11 +85,7 @@ def select(arguments: list[str]) -> list[Stage]:
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
     arch = os.environ.get("DMA_POOL_ARCH")
-    return [
-        stage
-        for stage in STAGES
-        if arch in (None, "", stage.arch) and not stage.named and (stage.quick or not quick)
-    ]
+    return [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
 
 
 def main() -> int:

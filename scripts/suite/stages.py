@@ -39,13 +39,11 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """One row: a name, whether `make check` has it too, and what to do."""
+    """One row: a name, which targets of make run it, and what to do."""
 
     name: str
-    quick: bool
+    targets: str
     run: Callable[[Path], Results]
-    # Not part of `make test`, only run when it is named.
-    named: bool = False
     # ARCH= picks those of one.
     arch: str = "x86_64"
 
@@ -288,27 +286,30 @@ LONG = [
 
 # fmt: off
 STAGES = (
-    #     name               quick  what
-    Stage("shellcheck",      True,  command("lint", "shellcheck")),
-    Stage("ruff",            True,  command("lint", "ruff")),
-    Stage("rustfmt",         True,  command("lint", "rustfmt")),
-    Stage("checkpatch",      True,  command("lint", "checkpatch")),
-    Stage("clippy",          True,  command("lint", "clippy")),
-    Stage("host",            True,  cargo_test("tests/host")),
-    Stage("fuzz",            False, command("host", "tests/host/fuzz", "./run", "20")),
+    #     name               of make       what
+    Stage("shellcheck",      "check test", command("lint", "shellcheck")),
+    Stage("ruff",            "check test", command("lint", "ruff")),
+    Stage("rustfmt",         "check test", command("lint", "rustfmt")),
+    Stage("checkpatch",      "check test", command("lint", "checkpatch")),
+    Stage("clippy",          "check test", command("lint", "clippy")),
+    Stage("host",            "check test", cargo_test("tests/host")),
+    Stage("fuzz",            "test",       command("host", "tests/host/fuzz", "./run", "20")),
     # The longest first.
-    Stage("kselftest debug", False, kselftest("debug", 4200)),
-    Stage("kselftest plain", True,  kselftest("plain", 1800)),
-    Stage("kunit",           True,  kselftest("debug", 900, script="kunit.sh")),
-    Stage("matrix plain",    False, matrix("plain")),
-    Stage("matrix builtin",  False, matrix("builtin", "--builtin")),
-    Stage("kdump",           False, kdump),
-    Stage("drivers debug",   False, drivers("arm64-debug", *LONG), arch="arm64"),
-    Stage("kselftest arm64", False, kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
-    Stage("matrix arm64",    False, matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
-    Stage("drivers arm64",   False, drivers("arm64", *DRIVERS), arch="arm64"),
-    Stage("drivers builtin", False, drivers("arm64-builtin", *CLIENTS), arch="arm64"),
-    Stage("matrix 64k",      False, matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), named=True, arch="arm64"),
-    Stage("drivers 64k",     False, drivers("arm64-64k", CLIENTS[0]), named=True, arch="arm64"),
+    Stage("kselftest debug", "test",       kselftest("debug", 4200)),
+    Stage("kselftest plain", "check test", kselftest("plain", 1800)),
+    # Otherwise a part of "kselftest debug".
+    Stage("kunit",           "check",      kselftest("debug", 900, script="kunit.sh")),
+    Stage("matrix plain",    "test",       matrix("plain")),
+    Stage("matrix builtin",  "test",       matrix("builtin", "--builtin")),
+    Stage("kdump",           "test",       kdump),
+    Stage("bench",           "test",       command("bench", "x86_64")),
+    Stage("drivers debug",   "test",       drivers("arm64-debug", *LONG), arch="arm64"),
+    Stage("kselftest arm64", "test",       kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
+    Stage("matrix arm64",    "test",       matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
+    Stage("drivers arm64",   "test",       drivers("arm64", *DRIVERS), arch="arm64"),
+    Stage("drivers builtin", "test",       drivers("arm64-builtin", *CLIENTS), arch="arm64"),
+    Stage("bench arm64",     "test",       command("bench", "arm64"), arch="arm64"),
+    Stage("matrix 64k",      "test",       matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), arch="arm64"),
+    Stage("drivers 64k",     "test",       drivers("arm64-64k", CLIENTS[0]), arch="arm64"),
 )
 # fmt: on

@@ -92,6 +92,7 @@ void dpt_expect_end(void);
 
 /* model.c */
 const char *dpt_pool_name(enum dpt_pool pool);
+enum dpt_pool dpt_pool_by_name(const char *name);
 gfp_t dpt_gfp(enum dpt_pool pool);
 bool dpt_present(enum dpt_pool pool);
 enum dpt_pool dpt_next(enum dpt_pool wanted, enum dpt_pool prev);
@@ -126,6 +127,10 @@ void dpt_hold_exit(void);
 int dpt_load_command(char *text);
 void dpt_load_show(struct seq_file *m);
 void dpt_load_exit(void);
+
+/* measure.c */
+int dpt_measure_command(char *text);
+void dpt_measure_show(struct seq_file *m);
 
 /* Tables of tests, each ends with an entry without a name */
 extern const struct dpt_test dpt_grow_failure_tests[];

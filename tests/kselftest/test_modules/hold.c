@@ -64,10 +64,8 @@ int dpt_hold_command(char *text)
 		return free_all();
 	if (sscanf(text, "%u %zu %7s", &count, &size, name) != 3 || !size)
 		return -EINVAL;
-	for (wanted = 0; wanted < DPT_POOLS; wanted++)
-		if (!strcmp(name, dpt_pool_name(wanted)))
-			break;
-	if (wanted == DPT_POOLS)
+	wanted = dpt_pool_by_name(name);
+	if (wanted == DPT_NONE)
 		return -EINVAL;
 	while (count-- && !ret)
 		ret = hold_one(wanted, size);

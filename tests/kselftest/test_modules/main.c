@@ -13,6 +13,7 @@
  *           "free" to give all back; read: one line per block; see hold.c
  *   load    write "start" or "stop": every CPU allocates and frees; read:
  *           counters; see stress.c
+ *   measure write what is to be measured, read the figures; see measure.c
  *
  * Here are the device, the files, the table of tables and the messages; no
  * test.
@@ -153,6 +154,12 @@ static int load_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static int measure_show(struct seq_file *m, void *unused)
+{
+	dpt_measure_show(m);
+	return 0;
+}
+
 /* What a write to a file calls, with one trimmed line */
 static ssize_t command(const char __user *buf, size_t len, int (*fn)(char *))
 {
@@ -193,6 +200,7 @@ COMMAND_FOPS(run, run_command, result_show);
 COMMAND_FOPS(pools, dpt_parse_setup, result_show);
 COMMAND_FOPS(hold, dpt_hold_command, hold_show);
 COMMAND_FOPS(load, dpt_load_command, load_show);
+COMMAND_FOPS(measure, dpt_measure_command, measure_show);
 
 static int __init dpt_init(void)
 {
@@ -211,6 +219,7 @@ static int __init dpt_init(void)
 	debugfs_create_file("pools", 0600, dir, NULL, &pools_fops);
 	debugfs_create_file("hold", 0600, dir, NULL, &hold_fops);
 	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
+	debugfs_create_file("measure", 0600, dir, NULL, &measure_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
 	return 0;

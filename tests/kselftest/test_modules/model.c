@@ -22,6 +22,14 @@ const char *dpt_pool_name(enum dpt_pool pool)
 	return names[pool];
 }
 
+/* DPT_NONE if there is no such pool */
+enum dpt_pool dpt_pool_by_name(const char *name)
+{
+	int pool = match_string(names, DPT_POOLS, name);
+
+	return pool < 0 ? DPT_NONE : pool;
+}
+
 gfp_t dpt_gfp(enum dpt_pool pool)
 {
 	switch (pool) {
