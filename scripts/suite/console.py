@@ -17,8 +17,10 @@ COMPLAINT = re.compile(
     r"BUG:|WARNING:|Oops|Call [Tt]race|unreferenced object|INFO: task|KASAN"
     r"|possible circular|possible recursive|inconsistent lock state"
     r"|suspicious RCU|UBSAN|general protection fault|Kernel panic"
-    r"|rcu: INFO: .* stall"
+    r"|rcu: INFO: .* stall|page allocation failure|vmalloc error"
 )
+# What of these begins a backtrace and can be announced
+WARNING = re.compile(r"WARNING:|page allocation failure|vmalloc error")
 EXPECT = re.compile(r"dma_pool_test: expect (\d+|any) WARNING")
 EXPECT_END = re.compile(r"dma_pool_test: expect end")
 
@@ -36,7 +38,7 @@ def complaints(text: str) -> list[str]:
             # A warning brings a call trace along.
             if expected is not None and "Call trace" in line.replace("T", "t"):
                 continue
-            if expected and "WARNING:" in line:
+            if expected and WARNING.search(line):
                 expected -= 1
                 continue
             found.append(f"line {number}: {line.strip()}")

@@ -304,11 +304,13 @@ STAGES = (
     Stage("kdump",           "test",       kdump),
     Stage("bench",           "test",       command("bench", "x86_64")),
     Stage("drivers debug",   "test",       drivers("arm64-debug", *LONG), arch="arm64"),
+    Stage("kunit arm64",     "test",       kselftest("arm64-debug", 900, script="kunit.sh"), arch="arm64"),
     Stage("kselftest arm64", "test",       kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
     Stage("matrix arm64",    "test",       matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
     Stage("drivers arm64",   "test",       drivers("arm64", *DRIVERS), arch="arm64"),
     Stage("drivers builtin", "test",       drivers("arm64-builtin", *CLIENTS), arch="arm64"),
     Stage("bench arm64",     "test",       command("bench", "arm64"), arch="arm64"),
+    Stage("kselftest 64k",   "test",       kselftest("arm64-64k", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
     Stage("matrix 64k",      "test",       matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), arch="arm64"),
     Stage("drivers 64k",     "test",       drivers("arm64-64k", CLIENTS[0]), arch="arm64"),
 )

@@ -16,7 +16,8 @@ parameters=(
 	'coherent_pool=kernel:3M,dma:512K,dma32:1536K'
 	'coherent_pool=1'
 	'coherent_pool=512K'
-	'coherent_pool=6 coherent_pool_size=256K'
+	# As many pages as the load can have at a time, at least
+	"coherent_pool=6 coherent_pool_size=$((64 * PAGE))"
 )
 
 # Sets ops, empty and errors.

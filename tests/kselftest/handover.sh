@@ -25,7 +25,8 @@ zone_is_empty() { [ "$(free_pages "$1")" -ge $((empty[$1] - $2)) ]; }
 
 # A C pool with a block out stays, serves nobody, and goes with that block.
 c_block_out() { # POOL
-	local other slack=32
+	# Pages that others take or give back meanwhile, fewer than a pool has
+	local other slack=$((122880 / PAGE + 2))
 	[ "$1" != kernel ] || slack=768
 	hold 2 12288 "$1" || fail_with "no block of C"
 	must_load coherent_pool=0 || return
@@ -35,7 +36,7 @@ c_block_out() { # POOL
 		fail_with "the memory of the $1 pool went with a block out"
 	for other in $ZONES; do
 		case $other in "$1" | kernel) continue ;; esac
-		wait_for 5 zone_is_empty "$other" 32 || fail_with "C keeps the idle $other pool"
+		wait_for 5 zone_is_empty "$other" "$slack" || fail_with "C keeps the idle $other pool"
 	done
 	free_held
 	wait_for 5 zone_is_empty "$1" $slack ||

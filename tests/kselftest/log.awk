@@ -50,7 +50,7 @@ sub(/^dma_pool_test: test /, "") {
 }
 
 open && index($0, text) { texts++ }
-open && /^WARNING: / {
+open && (/^WARNING: / || /: (page allocation failure|vmalloc error): /) {
 	warnings++
 	next
 }
@@ -60,7 +60,7 @@ open && /^Call [Tt]race:/ { next }
 /possible recursive|possible circular|suspicious RCU|INFO: (task|rcu)|rcu_.*stall/ ||
 /general protection fault|[Bb]ad page|[Bb]ad rss|rust_kernel: panicked|refcount_t:/ ||
 /sleeping function|scheduling while atomic|soft lockup|hard LOCKUP|kmemleak: [0-9]+ new/ ||
-/invalid opcode|page allocation failure|Out of memory|oom-kill/ {
+/invalid opcode|page allocation failure|vmalloc error|Out of memory|oom-kill/ {
 	problem($0)
 }
 

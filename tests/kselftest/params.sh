@@ -28,7 +28,6 @@ coherent_pool=7 coherent_pool_size=4M      | 4M   4M   4M   |
 coherent_pool=1 coherent_pool_size=64K     | 128K 0    0    | coherent_pool_size=64K is not from 128K to 4M
 coherent_pool=1 coherent_pool_size=0       | 128K 0    0    | coherent_pool_size=0 is not from 128K to 4M
 coherent_pool=1 coherent_pool_size=8M      | 4M   0    0    | coherent_pool_size=8M is not from 128K to 4M
-coherent_pool=4096                         | 4K   4K   4K   |
 coherent_pool=64K                          | 64K  64K  64K  |
 coherent_pool=128k                         | 128K 128K 128K |
 coherent_pool=1048576                      | 1M   1M   1M   |
@@ -51,6 +50,9 @@ coherent_pool=2M coherent_pool=0           | 0    0    0    | disabled by cohere
 coherent_pool=0 coherent_pool=64K          | 64K  64K  64K  |
 coherent_pool=1 coherent_pool_size=2M coherent_pool_size=512K | 512K 0 0 |
 '
+good+="
+coherent_pool=$PAGE                        | $PAGE $PAGE $PAGE |
+"
 if ! has_users; then
 	good+='
                                            | 0    0    0    | no atomic pools

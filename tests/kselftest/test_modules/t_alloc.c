@@ -54,7 +54,20 @@ static const size_t odd_sizes[] = {
 	3 * PAGE_SIZE / 2, 3 * PAGE_SIZE, 5 * PAGE_SIZE + 17, 7 * PAGE_SIZE - 1,
 };
 
-/* What is not a power of two goes back whole: dpt_all_there() looks after */
+static int put_filled(struct dpt_block *blocks, unsigned int count)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < count && !ret; i++)
+		ret = dpt_check_fill(&blocks[i], i);
+	return dpt_put_all(blocks, count) ?: ret;
+}
+
+/*
+ * What is not a power of two goes back whole: dpt_all_there() looks after. As
+ * many at a time as the pools hold, which are few where pages are large.
+ */
 static int odd(void *unused)
 {
 	struct dpt_block blocks[ARRAY_SIZE(odd_sizes)];
@@ -63,19 +76,28 @@ static int odd(void *unused)
 	int ret = 0;
 
 	for (wanted = 0; wanted < DPT_POOLS && !ret; wanted++) {
+		size_t largest = PAGE_SIZE << dpt_largest(wanted);
+
 		for (i = 0; i < ARRAY_SIZE(odd_sizes) && !ret; i++) {
-			ret = dpt_try(&blocks[i], wanted, odd_sizes[i], 0, NULL);
+			size_t size = odd_sizes[i];
+
+			if (size > largest)
+				continue;
+			ret = dpt_try(&blocks[count], wanted, size, __GFP_NOWARN, NULL);
+			if (ret == -ENOMEM && count) {
+				ret = put_filled(blocks, count);
+				count = 0;
+				ret = ret ?: dpt_try(&blocks[0], wanted, size, 0, NULL);
+			}
 			if (ret) {
-				dpt_fail("no %zu bytes", odd_sizes[i]);
+				dpt_fail("no %zu bytes", size);
 				break;
 			}
+			ret = dpt_check(&blocks[count]);
+			dpt_fill(&blocks[count], count);
 			count++;
-			ret = dpt_check(&blocks[i]);
-			dpt_fill(&blocks[i], i);
 		}
-		for (i = 0; i < count && !ret; i++)
-			ret = dpt_check_fill(&blocks[i], i);
-		ret = dpt_put_all(blocks, count) ?: ret;
+		ret = put_filled(blocks, count) ?: ret;
 		count = 0;
 	}
 	return ret;
