@@ -15,10 +15,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# no_timer_check as the kernel panics when no timer interrupt arrives for some
+# milliseconds, in which QEMU on a busy machine may not run at all.
 # nokaslr so that runs can be compared to the digit. panic=-1 turns a panic in
 # the crash kernel into a reset, at which QEMU ends: no waiting for a time-out.
-FIRST_CMDLINE = "console=ttyS0 printk.time=1 nokaslr panic=-1"
-CRASH_CMDLINE = "console=ttyS0 printk.time=1 nokaslr nr_cpus=1 reset_devices irqpoll panic=-1"
+BOTH = "console=ttyS0 printk.time=1 nokaslr no_timer_check"
+FIRST_CMDLINE = f"{BOTH} panic=-1"
+CRASH_CMDLINE = f"{BOTH} nr_cpus=1 reset_devices irqpoll panic=-1"
 
 
 @dataclass
