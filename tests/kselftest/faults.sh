@@ -148,8 +148,8 @@ growth_fails() { # PROVIDER
 	arm 100 6 N
 	for pool in $ZONES; do
 		hold $(($(size_of "$pool") / PAGE - 1)) "$PAGE" "$pool" || fail_with "the $pool pool lacks pages"
-		hold 1 $large "$pool"
 	done
+	for pool in $ZONES; do hold 1 $large "$pool"; done
 	sleep 1
 	for pool in $ZONES; do
 		# The CMA area lies in the zone of this pool, and CMA does not fail.
