@@ -288,12 +288,13 @@ free_pages() { # POOL
 
 meminfo() { awk -v key="$1:" '$1 == key { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for SECONDS COMMAND...: until it succeeds. Tries are counted: a guest that
+# its host has stopped for a while finds that time is over.
 wait_for() {
-	local end=$((SECONDS + $1))
+	local tries=$(($1 * 20))
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
+		[ $((tries -= 1)) -gt 0 ] || return 1
 		sleep 0.05
 	done
 }

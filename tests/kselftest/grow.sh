@@ -39,7 +39,7 @@ low_water() { # PROVIDER POOL
 	"$1" || return
 	size=$(size_of "$2")
 	hold $((size / PAGE - 1)) "$PAGE" "$2" || fail_with "the $2 pool lacks pages"
-	wait_for 5 is_size "$2" $((2 * size)) ||
+	wait_for 20 is_size "$2" $((2 * size)) ||
 		fail_with "the $2 pool of $size bytes has $(size_of "$2"), not twice as much"
 	free_held
 	soon
@@ -62,7 +62,7 @@ steps() { # PROVIDER
 		next=$((size + (size < MAX ? size : MAX)))
 		[ "$size" -lt $((4 * MAX)) ] || break
 		hold $(((size - $(held_bytes)) / PAGE - 1)) "$PAGE" kernel || fail_with "the pool lacks pages"
-		wait_for 5 is_size kernel $next ||
+		wait_for 20 is_size kernel $next ||
 			fail_with "round $round: a pool of $size bytes has $(size_of kernel), not $next"
 	done
 	free_held
@@ -110,7 +110,7 @@ after_failure() { # POOL SIZE
 	rust_pools 128K || return
 	before=$(size_of "$1")
 	! hold 1 "$want" "$1" || fail_with "there was room already"
-	wait_for 5 hold 1 "$want" "$1" || fail_with "$want bytes never fit, the pool has $(size_of "$1")"
+	wait_for 20 hold 1 "$want" "$1" || fail_with "$want bytes never fit, the pool has $(size_of "$1")"
 	[ "$(size_of "$1")" -ge $((before + want)) ] ||
 		fail_with "the $1 pool has $(size_of "$1"), that is not $want more than $before"
 	[ "$(size_of "$1")" -le $((before + 4 * want)) ] ||

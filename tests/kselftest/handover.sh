@@ -36,10 +36,10 @@ c_block_out() { # POOL
 		fail_with "the memory of the $1 pool went with a block out"
 	for other in $ZONES; do
 		case $other in "$1" | kernel) continue ;; esac
-		wait_for 5 zone_is_empty "$other" "$slack" || fail_with "C keeps the idle $other pool"
+		wait_for 20 zone_is_empty "$other" "$slack" || fail_with "C keeps the idle $other pool"
 	done
 	free_held
-	wait_for 5 zone_is_empty "$1" $slack ||
+	wait_for 20 zone_is_empty "$1" $slack ||
 		fail_with "C keeps the $1 pool: $(free_pages "$1") pages free of ${empty[$1]}"
 	must_unload
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
@@ -77,7 +77,7 @@ c_blocks_of_many_rounds() {
 	free_held
 	must_load coherent_pool=0 || return
 	for pool in dma dma32; do
-		wait_for 5 zone_is_empty "$pool" 32 ||
+		wait_for 20 zone_is_empty "$pool" 32 ||
 			fail_with "$pool: $(free_pages "$pool") pages free of ${empty[$pool]}"
 	done
 	must_unload

@@ -17,7 +17,9 @@
 #include "dma_pool_test.h"
 
 #define SLOTS		16
+/* At least so long, and as long as so many operations take */
 #define STRESS_MS	1000
+#define STRESS_OPS	5000
 #define TIMER_US	300
 
 struct worker {
@@ -217,13 +219,17 @@ static void sum(unsigned long *ops, unsigned long *empty, unsigned long *errors)
 static int stress(void *timers)
 {
 	unsigned long ops, empty, errors;
+	unsigned int tries = 60;
 	int ret;
 
 	if (running)
 		return -EBUSY;
 	cpus_read_lock();
 	ret = start(false, timers);
-	msleep(STRESS_MS);
+	do {
+		msleep(STRESS_MS);
+		sum(&ops, &empty, &errors);
+	} while (!ret && ops < STRESS_OPS && --tries);
 	stop(timers);
 	sum(&ops, &empty, &errors);
 	cpus_read_unlock();
@@ -231,7 +237,7 @@ static int stress(void *timers)
 		return dpt_fail("no thread: %d", ret);
 	if (errors)
 		return dpt_fail("%lu errors", errors);
-	if (ops <= 1000)
+	if (ops < STRESS_OPS)
 		return dpt_fail("only %lu operations", ops);
 	if (empty >= ops / 2)
 		return dpt_fail("%lu of %lu operations got nothing", empty, ops);

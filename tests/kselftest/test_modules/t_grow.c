@@ -5,18 +5,22 @@
  */
 #include <linux/delay.h>
 #include <linux/dma-map-ops.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sort.h>
 
 #include "dma_pool_test.h"
 
-#define PATIENCE	(5 * HZ)
+/*
+ * How often is looked whether a pool has grown. Not for how long: a guest that
+ * its host has stopped for a while finds that time is over.
+ */
+#define PATIENCE	1000
+#define BETWEEN_MS	20
 
 /* A request that no pool has room for must be possible a little later */
 static int grows_to(enum dpt_pool wanted, size_t size)
 {
-	unsigned long end = jiffies + PATIENCE;
+	unsigned int tries = PATIENCE;
 	struct dpt_block block;
 	int ret;
 
@@ -24,8 +28,8 @@ static int grows_to(enum dpt_pool wanted, size_t size)
 		ret = dpt_try(&block, wanted, size, __GFP_NOWARN, NULL);
 		if (ret != -ENOMEM)
 			break;
-		msleep(20);
-	} while (time_before(jiffies, end));
+		msleep(BETWEEN_MS);
+	} while (--tries);
 	if (ret)
 		return dpt_fail("%s never gets %zu KiB", dpt_pool_name(wanted),
 				size >> 10);
@@ -98,7 +102,7 @@ static int take(void *arg)
 static int make_grow(enum dpt_pool pool, unsigned int pages)
 {
 	struct share share = { .pool = pool, .want = pages ?: DPT_BLOCKS };
-	unsigned long end = jiffies + PATIENCE;
+	unsigned int tries = PATIENCE;
 	int ret = dpt_in(DPT_STOPPED, take, &share);
 
 	if (pages && ret) {
@@ -106,9 +110,9 @@ static int make_grow(enum dpt_pool pool, unsigned int pages)
 	} else {
 		share.want = share.count + 1;
 		do {
-			msleep(20);
+			msleep(BETWEEN_MS);
 			ret = dpt_in(DPT_STOPPED, take, &share);
-		} while (ret == -ENOMEM && time_before(jiffies, end));
+		} while (ret == -ENOMEM && --tries);
 		if (ret)
 			ret = dpt_fail("%s does not grow", dpt_pool_name(pool));
 	}
