@@ -61,12 +61,12 @@ mod module {
         }
     }
 
-    /// The bytes of a string constant as an array.
+    /// The `N` bytes of a string constant as an array.
     const fn bytes<const N: usize>(text: &str) -> [u8; N] {
-        let mut array = [0; N];
-
-        array.copy_from_slice(text.as_bytes());
-        array
+        match text.as_bytes().first_chunk() {
+            Some(bytes) => *bytes,
+            None => panic!(),
+        }
     }
 
     /// Puts a line into the module's `.modinfo`.
