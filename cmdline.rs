@@ -89,8 +89,9 @@ fn value(option: *const bindings::dma_pool_arg) -> Option<&'static [u8]> {
     // SAFETY: Both options are statics of the kernel that do not change after early boot.
     let option = unsafe { &*option };
 
+    if !option.given {
+        return None;
+    }
     // SAFETY: The value is a C string.
-    option
-        .given
-        .then(|| unsafe { CStr::from_char_ptr(option.value.as_ptr()) }.to_bytes())
+    Some(unsafe { CStr::from_char_ptr(option.value.as_ptr()) }.to_bytes())
 }
