@@ -269,9 +269,13 @@ mod builtin {
         },
     };
 
-    /// Sets the pools up. Called once, as a `postcore_initcall()`: before any driver needs them.
+    /// Sets the pools up, before any driver needs them.
+    ///
+    /// # Safety
+    ///
+    /// Called once, as a `postcore_initcall()`.
     #[export]
-    pub extern "C" fn rust_dma_pool_init() -> c_int {
+    pub unsafe extern "C" fn rust_dma_pool_init() -> c_int {
         // A machine has to boot, so that a value that is not understood counts as absent.
         let (request, _) = Options::of_kernel_command_line().parse();
 
