@@ -18,7 +18,6 @@ run:
 
 ## make shell    a root shell in the same guest
 shell:
-	@scripts/setup
 	@kdir=$$(scripts/kernel $(VARIANT)) && scripts/module $(VARIANT) "$$kdir" && scripts/vm "$$kdir"
 
 ## make kdump    crash a kernel; show what its crash kernel makes of the pools, and
@@ -41,13 +40,11 @@ test:
 ## make kernel   only a kernel; prints the directory it is built in
 ##               VARIANT=plain|debug|...  which (the table is scripts/variants.sh)
 kernel:
-	@scripts/setup
 	@scripts/kernel $(VARIANT)
 
 ## make modules KDIR=...            only the module, for a kernel you have built
 ## make modules_install KDIR=...    installs it there (INSTALL_MOD_PATH=)
 modules:
-	@$(if $(KDIR),,scripts/setup &&) kdir=$$(scripts/kernel plain) && scripts/module $(if $(KDIR),own,plain) "$$kdir"
 
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
@@ -62,11 +59,9 @@ bench:
 ##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
 ##               DISK=virtio|nvme|ahci|scsi  where the dump goes
 crash-kernel:
-	@scripts/setup
 	@scripts/crash-kernel
 
 crash-kernel-test:
-	@scripts/setup mmdebstrap e2fsprogs
 	@deb=$$(scripts/crash-kernel) && tests/crash-kernel/run "$$deb"
 
 ## make clean    removes build/; CACHE=1 also all that was fetched and built in

@@ -5,17 +5,17 @@
 # what is installed or listed here. Sourced after lib.sh. What is fetched is
 # elsewhere: the kernel's source in source, a guest's system in guest-root.
 
-# The machine's codename, the suite its packages are from.
-# shellcheck source=/dev/null
-codename() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
-
 # The mirrors this machine takes Debian itself from, by apt's own reading of
-# its configuration (one-line, deb822 and mirror lists alike).
+# its configuration (one-line, deb822 and mirror lists alike); DEBIAN_MIRROR=
+# names one where there is none.
 mirrors() {
+	if [ -n "${DEBIAN_MIRROR:-}" ]; then
+		printf '%s\n' "$DEBIAN_MIRROR"
+		return
+	fi
 	# shellcheck disable=SC2016 # the $() are apt's
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-		awk -v codename="$(codename)" '
-			$3 == "main" && $2 ~ ("^(" codename "|stable|oldstable|testing)$") && !seen[$1]++ { print $1 }'
+		awk '$3 == "main" && $2 ~ /^(bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)$/ && !seen[$1]++ { print $1 }'
 }
 
 # An apt of our own: its lists, its cache and its idea of what is installed
@@ -58,4 +58,20 @@ private_apt() { # DIRECTORY URI SUITE RETRIES [ARCHITECTURE]
 		APT::Architectures "$5";
 		APT::Install-Recommends "false";
 	EOF
+}
+
+# Unpacks packages for programs to be run from there: no script of theirs is run,
+# and documentation is left out.
+unpack_packages() { # PACKAGES_DIRECTORY ROOT
+	local deb link
+	# Packages still name both /bin and /usr/bin, which are one directory.
+	mkdir -p "$2/usr" "$2/dev" "$2/proc" "$2/sys" "$2/etc"
+	for link in bin sbin lib lib64; do
+		mkdir "$2/usr/$link"
+		ln -s "usr/$link" "$2/$link"
+	done
+	for deb in "$1"/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$2" --keep-directory-symlink --no-same-owner \
+			--exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/share/man || return
+	done
 }

@@ -14,6 +14,11 @@ build=$top/build
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-dma-pool
 
+# Whatever is typed, it runs with the tools of scripts/tools.
+if [ -z "${DMA_POOL_IN_TOOLS:-}" ]; then
+	exec "$scripts/tools" "$0" "$@"
+fi
+
 # ARCH= is for us: which machine is meant. The kernel's make is told by variant.
 export DMA_POOL_ARCH=${DMA_POOL_ARCH:-${ARCH:-}}
 
@@ -32,19 +37,16 @@ case $cache in
 *[[:space:]:]*) die "the cache directory '$cache' has a space or a colon in its name, which the kernel's build cannot take: set XDG_CACHE_HOME to another place" ;;
 esac
 
-# take_lock: only one run at a time changes the cache. A script started by one
-# that holds the lock has it already.
+# take_lock THING: only one run at a time makes a THING in the cache. Removes what
+# a killed run left of it half done, in tmp.THING.
 take_lock() {
-	[ "${DMA_POOL_CACHE_LOCKED:-}" != 1 ] || return 0
-	mkdir -p "$cache" || die "cannot create the cache $cache: set XDG_CACHE_HOME to a directory that can be written"
-	exec 9>"$cache/lock"
+	mkdir -p "$cache/log" || die "cannot create the cache $cache: set XDG_CACHE_HOME to a directory that can be written"
+	exec 9>"$cache/lock.$1"
 	if ! flock -n 9; then
-		say "waiting for another run that is working in $cache"
+		say "waiting for another run that makes the $1 in $cache"
 		flock 9
 	fi
-	export DMA_POOL_CACHE_LOCKED=1
-	# Whatever a killed run left half done; nobody else is working on it now.
-	rm -rf "$cache"/tmp.*
+	rm -rf "$cache/tmp.$1"
 }
 
 # need_space DIRECTORY GIB WHAT

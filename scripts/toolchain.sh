@@ -6,48 +6,21 @@
 # installed here (that is setup). Sourced after lib.sh.
 # shellcheck disable=SC2034,SC2154 # used by, and set by, other files
 
-# A person may name their own: RUSTC=, BINDGEN=, LLVM_BIN=.
-rustc=${RUSTC:-/usr/bin/rustc}
+# A person may name their own.
+rustc=${RUSTC:-$(command -v rustc || echo rustc)}
 rust_bin=$(dirname "$rustc")
-bindgen_version=0.73.2 # for systems whose own is older than the kernel's minimum
-bindgen_dir=$cache/bindgen-$bindgen_version
-python=$cache/venv/bin/python
 
 unset RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
 
-find_llvm() {
-	local dir
-	for dir in ${LLVM_BIN:+"$LLVM_BIN"} /usr/lib/llvm-{19,22,21,20,18,17,16,15}/bin; do
-		if [ -x "$dir/clang" ] && [ -x "$dir/ld.lld" ] && [ -x "$dir/llvm-ar" ]; then
-			printf '%s\n' "$dir"
-			return
-		fi
-	done
-}
-
-find_bindgen() {
-	local candidate
-	for candidate in ${BINDGEN:+"$BINDGEN"} "$bindgen_dir/bin/bindgen" /usr/bin/bindgen; do
-		[ -x "$candidate" ] || continue
-		printf '%s\n' "$candidate"
-		return
-	done
-}
-
 # The compilers as variables of the kernel's make, in the array kernel_make.
 select_toolchain() {
-	local llvm bindgen
-	llvm=$(find_llvm)
-	bindgen=$(find_bindgen)
-	[ -x "$rustc" ] || die "there is no $rustc: run scripts/setup, or name the compiler with RUSTC="
-	[ -n "$llvm" ] || command -v ld.lld >/dev/null || die "there is no LLVM with clang and lld: run scripts/setup, or name its directory with LLVM_BIN="
-	if [ -n "$llvm" ]; then
-		PATH=$llvm:$PATH
-		export PATH LIBCLANG_PATH="${LIBCLANG_PATH:-${llvm%/bin}/lib}"
-	fi
+	local tool
+	for tool in "$rustc" clang ld.lld llvm-ar bindgen; do
+		command -v "$tool" >/dev/null || die "there is no $tool: name the compiler of Rust with RUSTC=, or run this without HOST_TOOLS="
+	done
 	kernel_make=(make -j"${JOBS:-$(nproc)}" "RUSTC=$rustc" "RUSTDOC=$rust_bin/rustdoc"
-		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver" "BINDGEN=${bindgen:-bindgen}")
-	toolchain_key=$({ "$rustc" --version --verbose; "${bindgen:-bindgen}" --version; clang --version; } 2>&1 | digest)
+		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver")
+	toolchain_key=$({ "$rustc" --version --verbose; bindgen --version; clang --version; } 2>&1 | digest)
 }
 
 # kernel_config KDIR NAME: the value of CONFIG_NAME in a built kernel, or nothing.

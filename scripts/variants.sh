@@ -21,8 +21,7 @@ crash   x86_64  patched  builtin  crash   2500  crash
 builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 arm64         arm64  patched  module   arm64        2000  arm64
 arm64-builtin arm64  patched  builtin  arm64        2000  arm64 builtin
-arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug
-arm64-64k     arm64  patched  module   arm64-64k    2000  arm64 arm64-64k
+arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug arm64-64k
 '
 
 variant_names() { awk 'NF { print $1 }' <<<"$variant_table"; }
