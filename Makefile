@@ -6,7 +6,8 @@
 # Variables given on the command line are in the scripts' environment.
 VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
 
-.PHONY: help run shell kdump kernel modules modules_install check test bench crash-kernel crash-kernel-test clean
+.PHONY: help run shell kdump kernel modules modules_install check test soak mutants docs bench \
+	packages crash-kernel-test clean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -32,10 +33,22 @@ kdump:
 check:
 	@scripts/test --quick
 
-## make test     the tests, ARCH=x86_64|arm64 half of them; scripts/test NAME for one
-##               stage (scripts/suite/stages.py)
+## make test     what proves the product; ARCH=x86_64|arm64 for one of the two machines;
+##               scripts/test NAME for one stage (Documentation/testing.rst lists them)
 test:
 	@scripts/test
+
+## make soak     what is long and finds rare things; HOURS= repeats it so long
+soak:
+	@scripts/test --soak
+
+## make mutants  puts known faults in, one at a time; shows which test catches each
+mutants:
+	@scripts/mutants
+
+## make docs     the documentation as HTML, in build/docs
+docs:
+	@scripts/docs
 
 ## make kernel   only a kernel; prints the directory it is built in
 ##               VARIANT=plain|debug|...  which (the table is scripts/variants.sh)
@@ -45,6 +58,7 @@ kernel:
 ## make modules KDIR=...            only the module, for a kernel you have built
 ## make modules_install KDIR=...    installs it there (INSTALL_MOD_PATH=)
 modules:
+	@kdir=$$(scripts/kernel plain) && scripts/module $(if $(KDIR),own,plain) "$$kdir"
 
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
@@ -54,15 +68,15 @@ modules_install:
 bench:
 	@scripts/bench
 
-## make crash-kernel        a Debian package in build/: a small kernel for kdump
-## make crash-kernel-test   crashes a Debian that uses it, in a virtual machine
+## make packages           Debian packages in build/: a small kernel for kdump
+## make crash-kernel-test  crashes a Debian that uses it, in a virtual machine
 ##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
 ##               DISK=virtio|nvme|ahci|scsi  where the dump goes
-crash-kernel:
+packages:
 	@scripts/crash-kernel
 
 crash-kernel-test:
-	@deb=$$(scripts/crash-kernel) && tests/crash-kernel/run "$$deb"
+	@scripts/crash-kernel-test
 
 ## make clean    removes build/; CACHE=1 also all that was fetched and built in
 ##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 20 minutes to rebuild)
@@ -72,7 +86,8 @@ clean:
 ##
 ## Variables for all of them:
 ##   KSRC=    a kernel source tree of yours (7.3; it is copied, not changed)
-##   KDIR=    a kernel you have built, with the series in patches/
+##   KDIR=    a kernel you have built, with the series in patches/ (of either machine)
+##   HOST_TOOLS=1  compilers, QEMU and all else of this machine, not those of scripts/tools
 ##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
 ##   ARCH=arm64  for run, test, bench, shell, kernel: that machine, emulated
 ##   V=1      shows everything

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""python -m suite [--quick] [STAGE...]: runs stages, one line for each.
+"""python -m suite [--quick | --soak] [STAGE...]: runs stages, one line for each.
 
 The last line is "N passed, N failed, N skipped" and the exit status agrees.
 A stage without any result has failed: silence must not look like success.
 
 Two stages run at a time (JOBS= says how many): a guest without KVM keeps little
-more than one CPU busy. Their lines come in the order of the table.
+more than one CPU busy. Kernels are built meanwhile, one after the other in the
+order of the table, and a stage starts as soon as its own are there.
+
+--soak runs what is long, in turns, until HOURS= have passed; at least one turn.
 """
 
 import os
@@ -14,10 +17,10 @@ import shutil
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from .ktap import Results
-from .stages import STAGES, TOP, VERBOSE, Broken, Stage, search_consoles, stop
+from .stages import STAGES, TOP, VERBOSE, Broken, Stage, kernel, search_consoles, stop
 
 SHOWN_FAILURES = 20
 # A result of KTAP, which comes after the test's reasons.
@@ -76,8 +79,9 @@ def excerpt(stage: Stage) -> None:
 
 def select(arguments: list[str]) -> list[Stage]:
     """The stages to run; an unknown name is an error that lists the known."""
-    target = "check" if "--quick" in arguments else "test"
-    names = [argument for argument in arguments if argument != "--quick"]
+    targets = {"--quick": "check", "--soak": "soak"}
+    target = next((targets[argument] for argument in arguments if argument in targets), "test")
+    names = [argument for argument in arguments if argument not in targets]
     for name in names:
         if not any(name in (stage.name, stage.directory().name) for stage in STAGES):
             known = ", ".join(stage.directory().name for stage in STAGES)
@@ -88,23 +92,42 @@ def select(arguments: list[str]) -> list[Stage]:
     return [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
 
 
+def turn(stages: list[Stage], total: Results) -> None:
+    """Builds what the stages need and runs each once."""
+    jobs = 1 if VERBOSE else int(os.environ.get("JOBS") or 2)
+    waiting = list(stages)
+    runs = {}
+    with ThreadPoolExecutor(1) as builder, ThreadPoolExecutor(jobs) as executor:
+        variants = dict.fromkeys(name for stage in stages for name in stage.kernels.split())
+        built = {name: builder.submit(kernel, name) for name in variants}
+        try:
+            while waiting or runs:
+                for stage in list(waiting):
+                    if all(built[name].done() for name in stage.kernels.split()):
+                        waiting.remove(stage)
+                        runs[executor.submit(run, stage)] = stage
+                building = [future for future in built.values() if not future.done()]
+                done, _ = wait([*runs, *building], return_when=FIRST_COMPLETED)
+                for future in done & runs.keys():
+                    results, seconds = future.result()
+                    show(runs.pop(future), results, seconds)
+                    total.add(results)
+        except KeyboardInterrupt:
+            total.failed.append("interrupted")
+            builder.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+            stop()
+
+
 def main() -> int:
     """Runs what was asked for."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     total = Results()
     stages = select(sys.argv[1:])
-    jobs = 1 if VERBOSE else int(os.environ.get("JOBS") or 2)
-    with ThreadPoolExecutor(jobs) as executor:
-        runs = [executor.submit(run, stage) for stage in stages]
-        try:
-            for stage, future in zip(stages, runs, strict=True):
-                results, seconds = future.result()
-                show(stage, results, seconds)
-                total.add(results)
-        except KeyboardInterrupt:
-            total.failed.append("interrupted")
-            executor.shutdown(wait=False, cancel_futures=True)
-            stop()
+    end = time.monotonic() + 3600 * float(os.environ.get("HOURS") or 0)
+    turn(stages, total)
+    while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
+        turn(stages, total)
     print(f"{len(total.passed)} passed, {len(total.failed)} failed, {len(total.skipped)} skipped")
     return 1 if total.failed or not total.passed else 0
 

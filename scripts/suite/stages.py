@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 from . import console, ktap
 from .ktap import Results
@@ -30,6 +31,8 @@ RESULT_LINE = re.compile(rb"^[# ]*(?:not )?ok \d|^test .* \.\.\. ", re.MULTILINE
 
 # Of all stages that run now, so that ^C ends them.
 running: set[subprocess.Popen] = set()
+# What scripts have made or are making for them, by its name.
+prepared: dict[tuple[str, ...], Future] = {}
 preparing = threading.Lock()
 
 
@@ -39,13 +42,17 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """One row: a name, which targets of make run it, and what to do."""
+    """One row: a name, which targets of make run it, what kernels that takes, and what to do."""
 
     name: str
     targets: str
+    kernels: str
     run: Callable[[Path], Results]
-    # ARCH= picks those of one.
-    arch: str = "x86_64"
+
+    @property
+    def arch(self) -> str:
+        """ARCH= picks those of one."""
+        return "arm64" if "arm64" in self.kernels else "x86_64"
 
     def directory(self) -> Path:
         """Where all that the stage leaves is kept."""
@@ -115,6 +122,35 @@ def command(script: str, *arguments: str) -> Callable[[Path], Results]:
     return run
 
 
+def ktap_command(script: str, *arguments: str) -> Callable[[Path], Results]:
+    """A script that prints KTAP."""
+
+    def run(directory: Path) -> Results:
+        argv = [str(SCRIPTS / script), *arguments]
+        return ktap_of(argv, directory / "output.log", kernel("plain") / "source")
+
+    return run
+
+
+def pytest(tests: str) -> Callable[[Path], Results]:
+    """The tests of a directory that pytest runs; each is a result."""
+
+    def run(directory: Path) -> Results:
+        report = directory / "junit.xml"
+        argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-ra", tests]
+        status = call([*argv, f"--junitxml={report}"], directory / "output.log", stderr=True)
+        if not report.exists():
+            raise Broken(f"pytest ended with status {status}")
+        results = Results()
+        for case in ElementTree.parse(report).iter("testcase"):
+            kinds = {"failure": results.failed, "error": results.failed, "skipped": results.skipped}
+            kind = next((kinds[mark.tag] for mark in case if mark.tag in kinds), results.passed)
+            kind.append(case.get("name"))
+        return results
+
+    return run
+
+
 def cargo_test(crate: str) -> Callable[[Path], Results]:
     """The tests of a crate on this machine; each is a result."""
 
@@ -145,23 +181,24 @@ def kernel(variant: str) -> Path:
 
 def prepare(script: str, *arguments: str) -> str:
     """Has a script make something, once however many stages need it: its path."""
+    key = (script, *arguments)
     with preparing:
-        return prepared(script, *arguments)
-
-
-@cache
-def prepared(script: str, *arguments: str) -> str:
-    """Runs a script that makes something and prints its path."""
-    process = start([str(SCRIPTS / script), *arguments], subprocess.PIPE)
-    path, _ = process.communicate()
-    running.discard(process)
-    if process.returncode:
-        raise Broken(f"scripts/{script} {' '.join(arguments)} failed, see above")
-    return path.decode().strip()
+        mine = key not in prepared
+        future = prepared.setdefault(key, Future())
+    if mine:
+        process = start([str(SCRIPTS / script), *arguments], subprocess.PIPE)
+        path, _ = process.communicate()
+        running.discard(process)
+        if process.returncode:
+            problem = f"scripts/{script} {' '.join(arguments)} failed, see above"
+            future.set_exception(Broken(problem))
+        else:
+            future.set_result(path.decode().strip())
+    return future.result()
 
 
 def kselftest(
-    variant: str, timeout: int, *options: str, script: str = ""
+    variant: str, timeout: int, *options: str, script: str = "", rounds: int | None = None
 ) -> Callable[[Path], Results]:
     """tests/kselftest, or one script of it, in a guest; options are scripts/vm's."""
 
@@ -174,6 +211,8 @@ def kselftest(
         parameters = (TOP / "tests/kselftest" / name).read_text().strip()
         vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters, *options]
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {script}"
+        if rounds:
+            in_guest = f"CYCLES={rounds} TIMEOUT={timeout} {in_guest}"
         status = call([*vm, str(kdir), in_guest], log)
         results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
         if status == 124:
@@ -286,32 +325,41 @@ LONG = [
 
 # fmt: off
 STAGES = (
-    #     name               of make       what
-    Stage("shellcheck",      "check test", command("lint", "shellcheck")),
-    Stage("ruff",            "check test", command("lint", "ruff")),
-    Stage("rustfmt",         "check test", command("lint", "rustfmt")),
-    Stage("checkpatch",      "check test", command("lint", "checkpatch")),
-    Stage("clippy",          "check test", command("lint", "clippy")),
-    Stage("host",            "check test", cargo_test("tests/host")),
-    Stage("fuzz",            "test",       command("host", "tests/host/fuzz", "./run", "20")),
-    # The longest first.
-    Stage("kselftest debug", "test",       kselftest("debug", 4200)),
-    Stage("kselftest plain", "check test", kselftest("plain", 1800)),
-    # Otherwise a part of "kselftest debug".
-    Stage("kunit",           "check",      kselftest("debug", 900, script="kunit.sh")),
-    Stage("matrix plain",    "test",       matrix("plain")),
-    Stage("matrix builtin",  "test",       matrix("builtin", "--builtin")),
-    Stage("kdump",           "test",       kdump),
-    Stage("bench",           "test",       command("bench", "x86_64")),
-    Stage("drivers debug",   "test",       drivers("arm64-debug", *LONG), arch="arm64"),
-    Stage("kunit arm64",     "test",       kselftest("arm64-debug", 900, script="kunit.sh"), arch="arm64"),
-    Stage("kselftest arm64", "test",       kselftest("arm64", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
-    Stage("matrix arm64",    "test",       matrix("arm64", "--table", "tests/matrix/boots-arm64.table"), arch="arm64"),
-    Stage("drivers arm64",   "test",       drivers("arm64", *DRIVERS), arch="arm64"),
-    Stage("drivers builtin", "test",       drivers("arm64-builtin", *CLIENTS), arch="arm64"),
-    Stage("bench arm64",     "test",       command("bench", "arm64"), arch="arm64"),
-    Stage("kselftest 64k",   "test",       kselftest("arm64-64k", 1800, "--device-tree", HIGH_CMA), arch="arm64"),
-    Stage("matrix 64k",      "test",       matrix("arm64-64k", "--table", "tests/matrix/boots-64k.table"), arch="arm64"),
-    Stage("drivers 64k",     "test",       drivers("arm64-64k", CLIENTS[0]), arch="arm64"),
+    #     name               of make            kernels         what
+    Stage("shellcheck",      "check test",      "",             command("lint", "shellcheck")),
+    Stage("ruff",            "check test",      "",             command("lint", "ruff")),
+    Stage("judges",          "check test",      "",             pytest("tests/judges")),
+    Stage("rustfmt",         "check test",      "",             command("lint", "rustfmt")),
+    Stage("checkpatch",      "check test",      "",             command("lint", "checkpatch")),
+    Stage("docs",            "check test",      "",             command("docs")),
+    Stage("host",            "check test",      "",             cargo_test("tests/host")),
+    Stage("fuzz",            "soak",            "",             command("host", "tests/host/fuzz", "./run", "600")),
+    Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),
+    # The longest of a kernel first.
+    Stage("kselftest plain", "check test",      "plain",        kselftest("plain", 1800)),
+    Stage("matrix plain",    "test",            "plain",        matrix("plain")),
+    Stage("matrix builtin",  "test",            "builtin",      matrix("builtin", "--builtin")),
+    Stage("kdump",           "test",            "plain builtin stock", kdump),
+    Stage("bench",           "test",            "plain builtin", command("bench", "x86_64")),
+    Stage("mutants",         "test",            "plain",        ktap_command("mutants", "--fast")),
+    Stage("commands",        "test",            "plain",        pytest("tests/commands")),
+    Stage("kselftest debug", "test",            "debug",        kselftest("debug", 4200)),
+    Stage("drivers arm64",   "test",            "arm64",        drivers("arm64", *DRIVERS)),
+    Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
+    Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
+    Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0])),
+    Stage("bench arm64",     "test",            "arm64 arm64-builtin", command("bench", "arm64")),
+    # With pages of 64 KiB
+    Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, script="kunit.sh")),
+    Stage("matrix 64k",      "test",            "arm64-debug",  matrix("arm64-debug", "--table", "tests/matrix/boots-64k.table")),
+    Stage("drivers 64k",     "test",            "arm64-debug",  drivers("arm64-debug", CLIENTS[0])),
+    # What is long and finds rare things
+    Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
+    Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, script="cycle.sh", rounds=1000)),
+    Stage("cycles debug",    "soak",            "debug",        kselftest("debug", 4200, script="cycle.sh", rounds=100)),
+    Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
+    Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("all mutants",     "soak",            "plain builtin arm64", ktap_command("mutants")),
+    Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),
 )
 # fmt: on
