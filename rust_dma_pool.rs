@@ -30,6 +30,7 @@ use crate::pool::{
     machine,
     param,
     policy,
+    Block,
     PhysAddrOk,
     Pools,
     Request, //
@@ -105,6 +106,16 @@ fn pools(_guard: &rcu::Guard) -> Option<ArcBorrow<'_, Pools>> {
     Some(unsafe { ArcBorrow::from_raw(pools) })
 }
 
+/// Serves a request; before the pools are set up, none is there for it.
+#[inline]
+fn serve(
+    pools: Option<ArcBorrow<'_, Pools>>,
+    guard: &rcu::Guard,
+    request: &Request,
+) -> Result<Block, Failure> {
+    pools.map_or(Err(Failure::Missing), |pools| pools.alloc(guard, request))
+}
+
 /// Implements `dma_alloc_from_pool()`.
 ///
 /// # Safety
@@ -130,7 +141,7 @@ unsafe fn alloc(
         phys_addr_ok,
     };
 
-    match pools.map_or(Err(Failure::Missing), |pools| pools.alloc(&guard, &request)) {
+    match serve(pools, &guard, &request) {
         Ok(block) => {
             // SAFETY: Valid for writes, as promised by the caller.
             unsafe { cpu_addr.write(block.virt.cast()) };

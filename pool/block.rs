@@ -208,3 +208,30 @@ fn cma_in_zone(zone: Zone) -> bool {
         _ => true,
     }
 }
+
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
+#[kunit_tests(rust_dma_pool_block)]
+mod tests {
+    use super::*;
+
+    /// The page at an address in the vmalloc area, NULL if there is none.
+    fn page_at(virt: usize) -> *mut bindings::page {
+        // SAFETY: Looks into the page tables of the kernel, which are always there.
+        unsafe { bindings::vmalloc_to_page(virt as *const c_void) }
+    }
+
+    #[test]
+    fn is_mapped_until_the_mapping_is_dropped() -> Result {
+        let block = PageBlock::new(Zone::Dma32, 1).ok_or(ENOMEM)?;
+        let mapping = Mapping::new(&block, false)?;
+        let virt = mapping.virt;
+        let first = page_at(virt);
+        let second = page_at(virt + PAGE_SIZE);
+
+        drop(mapping);
+        assert_eq!(first, block.page.as_ptr());
+        assert_eq!(second, first.wrapping_add(1));
+        assert!(page_at(virt).is_null());
+        Ok(())
+    }
+}

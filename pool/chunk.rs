@@ -183,13 +183,51 @@ mod tests {
 
     #[test]
     fn is_below_the_limit_of_its_zone() -> Result {
-        let chunk = Chunk::new(Zone::Dma32, 0, 0, false)?;
-
         // SAFETY: Set once at boot.
-        let limit = unsafe { bindings::zone_dma_limit }.max(u64::from(u32::MAX));
+        let dma = unsafe { bindings::zone_dma_limit };
+        let end = |zone| Chunk::new(zone, 0, 0, false).map(|chunk| chunk.phys_at(chunk.size() - 1));
 
-        assert!(chunk.phys_at(chunk.size() - 1) <= limit);
+        assert!(end(Zone::Dma32)? <= dma.max(u64::from(u32::MAX)));
+        // Without such a zone its requests are served from all memory.
+        assert!(!cfg!(CONFIG_ZONE_DMA) || end(Zone::Dma)? <= dma);
         Ok(())
+    }
+
+    #[test]
+    fn leaks_memory_that_is_in_use() -> Result {
+        let chunk = Chunk::new(Zone::Dma32, 0, 0, false)?;
+        let offset = chunk.alloc(1).ok_or(ENOMEM)?;
+        // SAFETY: Second owners, of which only those are dropped that the first one has leaked.
+        let (mut memory, allocator) = unsafe {
+            (
+                core::ptr::read(&chunk.memory),
+                ManuallyDrop::new(core::ptr::read(&chunk.allocator)),
+            )
+        };
+        let virt = chunk.virt;
+
+        drop(chunk);
+        assert!(memory.is_allocated());
+        // SAFETY: Allocated above, and not given back.
+        unsafe { allocator.free(virt.wrapping_add(offset), 1) };
+        drop(ManuallyDrop::into_inner(allocator));
+        // SAFETY: Not used again.
+        unsafe { ManuallyDrop::drop(&mut memory) };
+        Ok(())
+    }
+
+    #[test]
+    fn zones_are_those_of_the_flags() {
+        use bindings::{
+            GFP_ATOMIC,
+            GFP_DMA,
+            GFP_DMA32, //
+        };
+
+        assert_eq!(wanted_zone(GFP_ATOMIC), Zone::Kernel);
+        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA), Zone::Dma);
+        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA32), Zone::Dma32);
+        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA | GFP_DMA32), Zone::Dma);
     }
 
     #[test]

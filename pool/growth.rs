@@ -120,3 +120,133 @@ pub(crate) fn stop(pools: &Arc<Pools>) {
         drop(unsafe { Arc::from_raw(Arc::as_ptr(pools)) });
     }
 }
+
+#[kunit_tests(rust_dma_pool_growth)]
+mod tests {
+    use super::*;
+    use crate::pool::{
+        failure::Failure,
+        kunit::{
+            alloc,
+            dma32,
+            free,
+            never,
+            pools_in,
+            pools_with,
+            request,
+            SIZE, //
+        },
+        set_memory::trial,
+        zone::{
+            Zone,
+            ZoneSet, //
+        },
+        Request, //
+    };
+    use kernel::sync::rcu;
+
+    #[test]
+    fn is_low_once_something_is_taken() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let pool = dma32(&pools)?;
+        let before = pool.is_low();
+        let block = alloc(&pools, Zone::Dma32, PAGE_SIZE).map_err(|_| ENOMEM)?;
+
+        stop(&pools);
+        let during = pool.is_low() || pool.size.load(Relaxed) > SIZE;
+        let freed = free(&pools, &block, PAGE_SIZE);
+
+        assert_eq!((before, during, freed), (false, true, true));
+        assert!(!pool.is_low());
+        Ok(())
+    }
+
+    /// Another pool of the search order is as full, and yet not the one that is too small.
+    #[test]
+    fn the_pool_that_was_asked_has_to_grow() -> Result {
+        let pools = pools_in(ZoneSet::ALL, false)?;
+        let result = alloc(&pools, Zone::Kernel, 4 * SIZE).err();
+
+        stop(&pools);
+        assert_eq!(result, Some(Failure::Exhausted));
+        for (zone, pool) in pools.pools.iter() {
+            let pool = pool.as_ref().ok_or(EINVAL)?;
+            let wanted = pool.wanted.load(Relaxed);
+            // The work item may have run.
+            let asked = wanted == 4 * SIZE || pool.size.load(Relaxed) > SIZE;
+
+            assert_eq!(asked, zone == Zone::Kernel);
+        }
+        Ok(())
+    }
+
+    /// More memory of the same zone is no better.
+    #[test]
+    fn a_device_that_rejects_all_does_not_make_it_grow() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let pool = dma32(&pools)?;
+        let picky = Request {
+            phys_addr_ok: Some(never),
+            ..request(Zone::Dma32, SIZE)
+        };
+        let result = pools.as_arc_borrow().alloc(&rcu::read_lock(), &picky).err();
+
+        stop(&pools);
+        assert_eq!(result, Some(Failure::Exhausted));
+        assert_eq!(pool.wanted.load(Relaxed), 0);
+        assert_eq!(pool.size.load(Relaxed), SIZE);
+        // What was rejected is free again.
+        let all = alloc(&pools, Zone::Dma32, SIZE);
+        let freed = all.map(|block| free(&pools, &block, SIZE));
+
+        stop(&pools);
+        assert_eq!(freed, Ok(true));
+        Ok(())
+    }
+
+    #[test]
+    fn remembers_the_largest_request_that_failed() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let pool = dma32(&pools)?;
+
+        pool.want(2 * SIZE);
+        pool.want(4 * SIZE);
+        pool.want(SIZE);
+        assert_eq!(pool.wanted.load(Relaxed), 4 * SIZE);
+        pools.grow(pool);
+        assert_eq!(pool.wanted.load(Relaxed), 0);
+        assert!(pool.size.load(Relaxed) >= 5 * SIZE);
+        Ok(())
+    }
+
+    /// Nobody else gives back the reference of a work item that never ran.
+    #[test]
+    fn pools_go_although_they_were_about_to_grow() -> Result {
+        let before = trial::shared_pages();
+
+        for _ in 0..8 {
+            let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
+
+            schedule(pools.as_arc_borrow());
+            stop(&pools);
+        }
+        assert_eq!(trial::shared_pages(), before);
+        Ok(())
+    }
+
+    #[test]
+    fn grows_to_fit_a_request_that_failed() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let first = alloc(&pools, Zone::Dma32, 4 * SIZE).err();
+
+        stop(&pools);
+        pools.grow(dma32(&pools)?);
+        let second = alloc(&pools, Zone::Dma32, 4 * SIZE);
+        let freed = second.map(|block| free(&pools, &block, 4 * SIZE));
+
+        stop(&pools);
+        assert_eq!(first, Some(Failure::Exhausted));
+        assert_eq!(freed, Ok(true));
+        Ok(())
+    }
+}

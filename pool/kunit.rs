@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit tests of the pools as a whole, on pools of their own that serve nobody else.
+//! KUnit tests of the pools as a whole, on pools of their own that serve nobody else; those of
+//! growth are in [`growth`], and make their pools here.
 
 use kernel::{
+    bindings,
+    io::PhysAddr,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -22,13 +25,14 @@ use super::{
         Zone,
         ZoneSet, //
     },
+    zone_pool::Pool,
     Block,
     Pools,
     Request, //
 };
 
 /// Bytes in each pool of these tests.
-const SIZE: usize = 8 * PAGE_SIZE;
+pub(super) const SIZE: usize = 8 * PAGE_SIZE;
 
 #[kunit_tests(rust_dma_pool)]
 mod tests {
@@ -73,19 +77,41 @@ mod tests {
         Ok(())
     }
 
+    /// All of each page: a driver may map it to user space.
     #[test]
-    fn grows_to_fit_a_request_that_failed() -> Result {
+    fn what_it_hands_out_is_zero() -> Result {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let first = alloc(&pools, Zone::Dma32, 4 * SIZE).err();
+        let first = alloc(&pools, Zone::Dma32, SIZE - 1).map_err(|_| ENOMEM)?;
+
+        // SAFETY: The block has whole pages and is not in use otherwise.
+        unsafe { first.virt.write_bytes(0xa5, SIZE) };
+        let freed = free(&pools, &first, SIZE - 1);
+        let second = alloc(&pools, Zone::Dma32, SIZE - 1).map_err(|_| ENOMEM)?;
+        // SAFETY: As above.
+        let bytes = unsafe { core::slice::from_raw_parts(second.virt, SIZE) };
+        let dirty = bytes.iter().filter(|byte| **byte != 0).count();
+        let again = free(&pools, &second, SIZE - 1);
 
         growth::stop(&pools);
-        pools.grow(pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?);
-        let second = alloc(&pools, Zone::Dma32, 4 * SIZE);
-        let freed = second.map(|block| free(&pools, &block, 4 * SIZE));
+        assert!(freed && again);
+        assert_eq!(second.virt, first.virt);
+        assert_eq!(dirty, 0);
+        Ok(())
+    }
 
-        growth::stop(&pools);
-        assert_eq!(first, Some(Failure::Exhausted));
-        assert_eq!(freed, Ok(true));
+    #[test]
+    fn leaves_alone_what_is_not_its_own() -> Result {
+        let pools = pools_in(ZoneSet::ALL, false)?;
+        let others = pools_in(ZoneSet::ALL, false)?;
+        let block = alloc(&others, Zone::Kernel, PAGE_SIZE).map_err(|_| ENOMEM)?;
+        let taken = free(&pools, &block, PAGE_SIZE) || free_phys(&pools, &block, PAGE_SIZE);
+        let freed = free_phys(&others, &block, PAGE_SIZE);
+
+        growth::stop(&others);
+        assert!(!taken);
+        assert!(freed);
+        assert_eq!(in_use(&pools), 0);
+        assert_eq!(in_use(&others), 0);
         Ok(())
     }
 
@@ -130,17 +156,33 @@ mod tests {
 
         trial::fail(false, false);
         let pools = pools_with(zone, false, true)?;
-        let pool = pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?;
+        let pool = dma32(&pools)?;
 
         trial::fail(true, false);
         pool.want(4 * SIZE);
         pools.grow(pool);
         trial::fail(false, false);
         let size = pool.size.load(Relaxed);
+        let low = pool.low.load(Relaxed);
 
+        // It tries again when half of what was free is gone, and then it is as at first.
+        pool.in_use.store(SIZE / 2, Relaxed);
+        let still = pool.is_low();
+
+        pool.in_use.store(SIZE / 2 + PAGE_SIZE, Relaxed);
+        let again = pool.is_low();
+
+        pools.grow(pool);
+        let grown = pool.size.load(Relaxed);
+
+        pool.in_use.store(0, Relaxed);
         pools.retire();
         assert!(none?.present.is_empty());
         assert_eq!(size, SIZE);
+        assert_eq!(low, SIZE / 2);
+        assert_eq!((still, again), (false, true));
+        assert_eq!(grown, 2 * SIZE);
+        assert_eq!(pool.low.load(Relaxed), pool.initial);
         Ok(())
     }
 
@@ -157,23 +199,28 @@ mod tests {
             alloc(&missing, Zone::Kernel, 1).err(),
             Some(Failure::Missing)
         );
+        // Before anything is set up, nobody can have switched it off.
+        assert_eq!(
+            crate::serve(None, &rcu::read_lock(), &request(Zone::Kernel, 1)).err(),
+            Some(Failure::Missing)
+        );
         Ok(())
     }
 }
 
 /// Pools of [`SIZE`] in the zones that are asked for, or in DMA32 where a zone has no memory.
-fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
+pub(super) fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
     pools_with(zones, disabled, false)
 }
 
-fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
+pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
     let pools =
         PerZone::<Option<usize>>::default().map(|zone, _| zones.contains(zone).then_some(SIZE));
 
     Pools::new(&Plan { pools, disabled }, cc_shared)
 }
 
-fn request(zone: Zone, size: usize) -> Request {
+pub(super) fn request(zone: Zone, size: usize) -> Request {
     Request {
         dev: core::ptr::null_mut(),
         size,
@@ -183,15 +230,28 @@ fn request(zone: Zone, size: usize) -> Request {
     }
 }
 
-fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
+pub(super) fn dma32(pools: &Pools) -> Result<&Pool> {
+    pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)
+}
+
+pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: usize) -> bool {
+    false
+}
+
+pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
     pools
         .as_arc_borrow()
         .alloc(&rcu::read_lock(), &request(zone, size))
 }
 
-fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
+pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
     // SAFETY: The tests free what `alloc` returned, once, with its size.
     unsafe { pools.free(&rcu::read_lock(), block.virt as usize, size) }
+}
+
+fn free_phys(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
+    // SAFETY: As above.
+    unsafe { pools.free_phys(&rcu::read_lock(), block.phys, size) }
 }
 
 fn in_use(pools: &Pools) -> usize {

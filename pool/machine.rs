@@ -4,7 +4,8 @@
 
 use kernel::{
     bindings,
-    page::PAGE_SIZE, //
+    page::PAGE_SIZE,
+    prelude::*, //
 };
 
 use super::{
@@ -36,7 +37,8 @@ pub(crate) fn describe() -> Machine {
         total_ram: unsafe { bindings::totalram_pages() as usize }.saturating_mul(PAGE_SIZE),
         populated,
         remap: cfg!(CONFIG_DMA_DIRECT_REMAP),
-        encryption: encryption(),
+        // SAFETY: An FFI call with no additional requirements.
+        encryption: encryption(|attr| unsafe { bindings::cc_platform_has(attr) }),
     }
 }
 
@@ -56,15 +58,51 @@ fn has_memory(zone: Zone) -> bool {
 }
 
 /// As in C, whatever encrypts memory and is not the host is a guest.
-fn encryption() -> Encryption {
-    // SAFETY: An FFI call with no additional requirements.
-    let has = |attr| unsafe { bindings::cc_platform_has(attr) };
-
+fn encryption(has: impl Fn(bindings::cc_attr) -> bool) -> Encryption {
     if !has(bindings::cc_attr_CC_ATTR_MEM_ENCRYPT) {
         Encryption::None
     } else if has(bindings::cc_attr_CC_ATTR_HOST_MEM_ENCRYPT) {
         Encryption::Host
     } else {
         Encryption::Guest
+    }
+}
+
+#[kunit_tests(rust_dma_pool_machine)]
+mod tests {
+    use super::*;
+    use crate::pool::block::PageBlock;
+
+    /// No other machine here has any of these.
+    #[test]
+    fn tells_hosts_from_guests() {
+        let memory = bindings::cc_attr_CC_ATTR_MEM_ENCRYPT;
+        let host = bindings::cc_attr_CC_ATTR_HOST_MEM_ENCRYPT;
+        let guest = bindings::cc_attr_CC_ATTR_GUEST_MEM_ENCRYPT;
+        let of = |attrs: [bindings::cc_attr; 2]| encryption(|attr| attrs.contains(&attr));
+
+        assert_eq!(of([memory, host]), Encryption::Host);
+        assert_eq!(of([memory, guest]), Encryption::Guest);
+        assert_eq!(of([memory, memory]), Encryption::Guest);
+        assert_eq!(of([guest, host]), Encryption::None);
+    }
+
+    #[test]
+    fn knows_the_largest_block() -> Result {
+        let machine = describe();
+        let order = bindings::MAX_PAGE_ORDER;
+        let block = PageBlock::new(Zone::Dma32, order).ok_or(ENOMEM)?;
+
+        assert_eq!(machine.max_block, block.size());
+        assert_eq!(machine.page_size, PAGE_SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn sees_memory_in_some_zone() {
+        let machine = describe();
+
+        assert!(!machine.populated.is_empty());
+        assert!(machine.total_ram >= machine.page_size);
     }
 }

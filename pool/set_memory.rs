@@ -26,10 +26,12 @@ use kernel::{
 ///
 /// The pages belong to the caller; the address is the one in the linear map.
 pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
+    let pages = 1 << order;
+
     #[cfg(CONFIG_KUNIT = "y")]
-    trial::decrypt(order)?;
+    trial::decrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
-    to_result(unsafe { bindings::set_memory_decrypted(linear, 1 << order) })
+    to_result(unsafe { bindings::set_memory_decrypted(linear, pages) })
 }
 
 /// Undoes [`decrypt`], with the same context and errors.
@@ -38,10 +40,12 @@ pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
 ///
 /// As for [`decrypt`].
 pub(super) unsafe fn encrypt(linear: usize, order: u32) -> Result {
+    let pages = 1 << order;
+
     #[cfg(CONFIG_KUNIT = "y")]
-    trial::encrypt(order)?;
+    trial::encrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
-    to_result(unsafe { bindings::set_memory_encrypted(linear, 1 << order) })
+    to_result(unsafe { bindings::set_memory_encrypted(linear, pages) })
 }
 
 /// What KUnit tests know and decide. They run one after the other.
@@ -57,11 +61,17 @@ pub(super) mod trial {
 
     /// Pages that were decrypted and not encrypted again.
     static SHARED: Atomic<usize> = Atomic::new(0);
+    /// The last address that was decrypted or encrypted.
+    static LINEAR: Atomic<usize> = Atomic::new(0);
     static DECRYPT_FAILS: Atomic<u32> = Atomic::new(0);
     static ENCRYPT_FAILS: Atomic<u32> = Atomic::new(0);
 
     pub(in crate::pool) fn shared_pages() -> usize {
         SHARED.load(Relaxed)
+    }
+
+    pub(in crate::pool) fn last_linear() -> usize {
+        LINEAR.load(Relaxed)
     }
 
     /// From now on, either of the two fails with `EIO` or does not.
@@ -75,19 +85,23 @@ pub(super) mod trial {
         SHARED.fetch_sub(count, Relaxed);
     }
 
-    pub(super) fn decrypt(order: u32) -> Result {
+    pub(super) fn decrypt(linear: usize, pages: c_int) -> Result {
+        LINEAR.store(linear, Relaxed);
         if DECRYPT_FAILS.load(Relaxed) != 0 {
             return Err(EIO);
         }
-        SHARED.add(1 << order, Relaxed);
+        // CAST: The pages of a block.
+        SHARED.add(pages as usize, Relaxed);
         Ok(())
     }
 
-    pub(super) fn encrypt(order: u32) -> Result {
+    pub(super) fn encrypt(linear: usize, pages: c_int) -> Result {
+        LINEAR.store(linear, Relaxed);
         if ENCRYPT_FAILS.load(Relaxed) != 0 {
             return Err(EIO);
         }
-        SHARED.fetch_sub(1 << order, Relaxed);
+        // CAST: The pages of a block.
+        SHARED.fetch_sub(pages as usize, Relaxed);
         Ok(())
     }
 }

@@ -56,6 +56,12 @@ impl SharedBlock {
         self.mapping.virt
     }
 
+    /// Whether the page allocator still counts the pages as given out.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(super) fn is_allocated(&self) -> bool {
+        self.block.is_allocated()
+    }
+
     fn decrypt(&mut self) -> Result {
         // SAFETY: The block belongs to this object and is mapped at its linear address.
         let result = unsafe { set_memory::decrypt(self.block.linear(), self.block.order) };
@@ -122,6 +128,22 @@ mod tests {
         drop(shared);
         assert_eq!(during, before + 2);
         assert_eq!(trial::shared_pages(), before);
+        Ok(())
+    }
+
+    /// `set_memory_decrypted()` does not take the address of a mapping in the vmalloc area.
+    #[test]
+    fn is_decrypted_and_encrypted_in_the_linear_map() -> Result {
+        let ((block, _), (other, _)) = (block()?, block()?);
+        let linear = block.linear();
+        let shared = SharedBlock::new(block, true)?;
+        let decrypted = trial::last_linear();
+
+        // Something else in between.
+        drop(SharedBlock::new(other, true)?);
+        drop(shared);
+        assert_eq!(decrypted, linear);
+        assert_eq!(trial::last_linear(), linear);
         Ok(())
     }
 

@@ -159,19 +159,90 @@ impl PinnedDrop for Table {
 #[kunit_tests(rust_dma_pool_table)]
 mod tests {
     use super::*;
+    use kernel::{
+        cpu::nr_cpu_ids,
+        sync::Completion,
+        time::{
+            delay::udelay,
+            Delta, //
+        },
+        workqueue::system_unbound, //
+    };
+
+    /// A table, and how far another CPU is that changes it.
+    #[pin_data]
+    struct Changing {
+        #[pin]
+        table: Table,
+        returned: Atomic<usize>,
+        #[pin]
+        end: Completion,
+    }
+
+    fn one_chunk() -> Result<Chunks> {
+        let mut chunks = Chunks::new();
+
+        chunks.push(Chunk::new(Zone::Dma32, 0, 0, false)?)?;
+        Ok(chunks)
+    }
 
     #[test]
     fn readers_keep_the_state_they_read() -> Result {
-        let mut first = Chunks::new();
+        let chunks = one_chunk()?;
+        let reader = Arc::pin_init(
+            try_pin_init!(Changing {
+                table <- Table::new(chunks),
+                returned: Atomic::new(0),
+                end <- Completion::new(),
+            }),
+            GFP_KERNEL,
+        )?;
+        let writer = reader.clone();
+        let guard = rcu::read_lock();
+        let before = reader.table.read(&guard);
 
-        first.push(Chunk::new(Zone::Dma32, 0, 0, false)?)?;
-        let table = KBox::pin_init(Table::new(first), GFP_KERNEL)?;
+        system_unbound().try_spawn(GFP_ATOMIC, move || {
+            let chunk = Chunk::new(Zone::Dma32, 1, 0, false);
+            let result = chunk.and_then(|chunk| writer.table.add(chunk));
+
+            writer
+                .returned
+                .store(1 + usize::from(result.is_err()), Relaxed);
+            writer.end.complete_all();
+        })?;
+
+        // Seconds at most, and then enough for `add` to return if it waited for nobody.
+        let is_published = || !core::ptr::eq(before, reader.table.read(&guard));
+        let spins = (0..50_000).find(|_| {
+            udelay(Delta::from_micros(100));
+            is_published()
+        });
+        (0..50).for_each(|_| udelay(Delta::from_micros(100)));
+        let returned = reader.returned.load(Relaxed);
+        let kept = before.iter().count();
+
+        drop(guard);
+        reader.end.wait_for_completion();
+        assert_eq!(returned, 0);
+        assert_eq!(kept, 1);
+        // Nobody else runs meanwhile on a single CPU.
+        assert!(spins.is_some() || nr_cpu_ids() == 1);
+        assert_eq!(reader.returned.load(Relaxed), 1);
+        assert_eq!(count(&reader.table, Zone::Dma32), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn is_the_sum_of_what_was_added() -> Result {
+        let table = KBox::pin_init(Table::new(one_chunk()?), GFP_KERNEL)?;
         let before = count(&table, Zone::Dma32);
 
         table.add(Chunk::new(Zone::Dma32, 1, 0, false)?)?;
         assert_eq!(before, 1);
         assert_eq!(count(&table, Zone::Dma32), 2);
         assert_eq!(count(&table, Zone::Dma), 0);
+        table.clear()?;
+        assert_eq!(count(&table, Zone::Dma32), 0);
         Ok(())
     }
 
