@@ -40,7 +40,7 @@ esac
 # take_lock THING: only one run at a time makes a THING in the cache. Removes what
 # a killed run left of it half done, in tmp.THING.
 take_lock() {
-	mkdir -p "$cache/log" || die "cannot create the cache $cache: set XDG_CACHE_HOME to a directory that can be written"
+	mkdir -p "$cache/log" 2>/dev/null || die "cannot create the cache $cache: set XDG_CACHE_HOME to a directory that can be written"
 	exec 9>"$cache/lock.$1"
 	if ! flock -n 9; then
 		say "waiting for another run that makes the $1 in $cache"

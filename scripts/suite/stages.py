@@ -334,7 +334,12 @@ STAGES = (
     Stage("docs",            "check test",      "",             command("docs")),
     Stage("host",            "check test",      "",             cargo_test("tests/host")),
     Stage("fuzz",            "soak",            "",             command("host", "tests/host/fuzz", "./run", "600")),
+    Stage("clippy host",     "check test",      "",             command("lint", "clippy")),
     Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),
+    Stage("clippy builtin",  "test",            "builtin",      command("lint", "clippy", "builtin")),
+    Stage("clippy debug",    "test",            "debug",        command("lint", "clippy", "debug")),
+    Stage("clippy arm64",    "test",            "arm64",        command("lint", "clippy", "arm64")),
+    Stage("clippy 64k",      "test",            "arm64-debug",  command("lint", "clippy", "arm64-debug")),
     # The longest of a kernel first.
     Stage("kselftest plain", "check test",      "plain",        kselftest("plain", 1800)),
     Stage("matrix plain",    "test",            "plain",        matrix("plain")),
