@@ -95,7 +95,7 @@ run_row() { # TITLE STATE FRESH SLOW PARAMETERS
 		said[$name]=$result
 	done
 	log_read
-	while IFS=$'\t' read -r name line; do
+	while IFS=$'\t' read -r name _ line; do
 		dirty[$name]=$line
 	done < <(log_problems)
 	for i in "${!names[@]}"; do
