@@ -58,7 +58,7 @@ kernel:
 ## make modules KDIR=...            only the module, for a kernel you have built
 ## make modules_install KDIR=...    installs it there (INSTALL_MOD_PATH=)
 modules:
-	@kdir=$$(scripts/kernel plain) && scripts/module $(if $(KDIR),own,plain) "$$kdir"
+	@kdir=$$(scripts/kernel $(VARIANT)) && scripts/module $(if $(KDIR),own,$(VARIANT)) "$$kdir"
 
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install

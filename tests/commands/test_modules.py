@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make modules` and `make modules_install` for a kernel of the user's, of either machine."""
 
-import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -36,20 +36,18 @@ def test_modules_install_needs_a_kernel(type_in):
 def test_takes_a_source_tree_of_ones_own(type_in, tmp_path):
     """KSRC= is copied, not changed, and the copy gets the series."""
     stock = type_in("scripts/source", "stock").stdout.strip()
-    patches = sorted(tmp_path.parent.parent.glob("none")) or None
-    assert patches is None
     touched = type_in("bash", "-c", "sed -n 's|^--- a/||p' patches/7.3/*.patch | sort -u")
     own = tmp_path / "linux"
     for name in ["Kbuild", *touched.stdout.split()]:
-        (own / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(f"{stock}/{name}", own / name)
+        if Path(stock, name).exists():
+            (own / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(f"{stock}/{name}", own / name)
     before = (own / "kernel/dma/pool.c").read_text()
     run = type_in("scripts/source", "patched", KSRC=own)
     assert run.returncode == 0, run.stderr
     copy = run.stdout.strip()
     try:
         assert (own / "kernel/dma/pool.c").read_text() == before
-        with open(f"{copy}/kernel/dma/pool.c") as patched:
-            assert re.search("dma_pool_register_provider", patched.read())
+        assert "dma_pool_register_provider" in Path(copy, "kernel/dma/pool.c").read_text()
     finally:
         shutil.rmtree(copy)
