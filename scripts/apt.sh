@@ -5,17 +5,18 @@
 # what is installed or listed here. Sourced after lib.sh. What is fetched is
 # elsewhere: the kernel's source in source, a guest's system in guest-root.
 
-# The mirrors this machine takes Debian itself from, by apt's own reading of
-# its configuration (one-line, deb822 and mirror lists alike); DEBIAN_MIRROR=
-# names one where there is none.
+# The mirrors this machine takes Debian from, by apt's own reading of its
+# configuration (one-line, deb822 and mirror lists alike); its lists may be empty.
+# An archive that only looks like Debian's has not its signature, and is passed
+# over later. DEBIAN_MIRROR= names one where there is none.
 mirrors() {
 	if [ -n "${DEBIAN_MIRROR:-}" ]; then
 		printf '%s\n' "$DEBIAN_MIRROR"
 		return
 	fi
-	# shellcheck disable=SC2016 # the $() are apt's
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-		awk '$3 == "main" && $2 ~ /^(bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)$/ && !seen[$1]++ { print $1 }'
+	apt-get --print-uris update 2>/dev/null |
+		sed -nE "s,^'(.*)/dists/(bookworm|trixie|forky|sid|oldstable|stable|testing|unstable)/.*,\1,p" |
+		awk '!seen[$0]++'
 }
 
 # An apt of our own: its lists, its cache and its idea of what is installed

@@ -9,9 +9,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 # What a person may set, and what a run of the tests sets.
-VARIABLES = (
-    "ARCH ARGS CMDLINE DMA_POOL_ARCH DMA_POOL_CONSOLES HOURS JOBS KDIR KSRC MAKEFLAGS MEM QEMU RUSTC V VARIANT"
-)
+VARIABLES = "ARCH ARGS CMDLINE DMA_POOL_ARCH DMA_POOL_CONSOLES HOURS JOBS KDIR KSRC MAKEFLAGS MEM QEMU RUSTC V VARIANT"
 
 
 @pytest.fixture

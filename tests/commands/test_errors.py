@@ -30,9 +30,21 @@ CASES = [
     (["make", "modules"], {"KDIR": "/tmp"}, "is not a built kernel"),
     (["make", "kernel"], {"KSRC": "/tmp"}, "KSRC=/tmp is not a kernel source tree"),
     (["make", "kernel"], {"XDG_CACHE_HOME": "/tmp/a b"}, "set XDG_CACHE_HOME to another place"),
-    (["make", "kernel"], {"XDG_CACHE_HOME": "/proc"}, "set XDG_CACHE_HOME to a directory that can be written"),
-    (["make", "kernel"], {"RUSTC": "/nonexistent/rustc"}, "there is no /nonexistent/rustc: name the compiler"),
-    (["make", "run"], {"QEMU": "/nonexistent/qemu"}, "there is no /nonexistent/qemu: name one with QEMU="),
+    (
+        ["make", "kernel"],
+        {"XDG_CACHE_HOME": "/proc"},
+        "set XDG_CACHE_HOME to a directory that can be written",
+    ),
+    (
+        ["make", "kernel"],
+        {"RUSTC": "/nonexistent/rustc"},
+        "there is no /nonexistent/rustc: name the compiler",
+    ),
+    (
+        ["make", "run"],
+        {"QEMU": "/nonexistent/qemu"},
+        "there is no /nonexistent/qemu: name one with QEMU=",
+    ),
     (["make", "kdump"], {"VARIANT": "arm64"}, "arm64 is for arm64"),
     (["make", "shell"], {}, "a shell needs a terminal"),
 ]
