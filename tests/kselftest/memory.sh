@@ -42,8 +42,14 @@ free_pages() { # POOL
 # do not count, in the zone of dma32 some more; without CMA the kernel itself
 # takes hundreds while a module loads.
 memory_slack() {
-	slack_dma=0 slack_dma32=32 slack_kernel=16
+	slack_dma=0 slack_dma32=$((122880 / PAGE + 2)) slack_kernel=$((32768 / PAGE + 1))
 	[ "$(meminfo CmaTotal)" -gt 0 ] || slack_kernel=1024
+}
+
+# Bytes of a zone.
+managed() { # ZONE
+	awk -v name="$1" -v page="$PAGE" '/^Node/ { zone = $4 }
+		zone == name && $1 == "managed" { n += $2 } END { printf "%.0f\n", n * page }' /proc/zoneinfo
 }
 
 meminfo() { awk -v key="$1:" '$1 == key { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }

@@ -3,22 +3,36 @@
 #
 # The parameters of the module: each row of the tables is one insmod. Which
 # pools there are then is looked at in debugfs, in the log and in the page
-# allocator. The same values on the kernel's command line are in tests/matrix.
+# allocator. What values mean is the same on all kernels, so that most are tried on
+# one, without debugging, on x86_64. What depends on the kernel is tried on each;
+# the kernel's command line and other zones are in tests/matrix.
 
 . "$(dirname "$0")/functions.sh"
 start module zones
 
 # PARAMETERS | sizes of kernel, dma, dma32 | what the log says
 # Sizes: bytes with K and M, D the default, + something. More texts: more |.
-good='
+everywhere="
 coherent_pool=0                            | 0    0    0    | atomic pools disabled by coherent_pool=0
+coherent_pool=7                            | D    D    D    |
+coherent_pool=$PAGE                        | $PAGE $PAGE $PAGE |
+coherent_pool=kernel:5M,dma32,dma:1536K    | 5M   1536K D   |
+coherent_pool=kernel:16M                   | 16M  0    0    |
+"
+if ! has_users; then
+	everywhere+='
+                                           | 0    0    0    | no atomic pools
+coherent_pool_size=256K                    | 0    0    0    | no atomic pools | coherent_pool_size=256K ignored
+'
+fi
+
+good='
 coherent_pool=1                            | D    0    0    |
 coherent_pool=2                            | 0    D    0    |
 coherent_pool=3                            | D    D    0    |
 coherent_pool=4                            | 0    0    D    |
 coherent_pool=5                            | D    0    D    |
 coherent_pool=6                            | 0    D    D    |
-coherent_pool=7                            | D    D    D    |
 coherent_pool=07                           | D    D    D    |
 coherent_pool=0x7                          | D    D    D    |
 coherent_pool=5 coherent_pool_size=256K    | 256K 0    256K |
@@ -41,8 +55,6 @@ coherent_pool=dma32                        | 0    0    D    |
 coherent_pool=dma,kernel                   | D    D    0    |
 coherent_pool=dma32:1M                     | 0    0    1M   |
 coherent_pool=kernel:2M,dma:64K            | 2M   64K  0    |
-coherent_pool=kernel:16M                   | 16M  0    0    |
-coherent_pool=kernel:5M,dma32,dma:1536K    | 5M   1536K D   |
 coherent_pool=dma:64K coherent_pool_size=1M | 0   64K  0    | coherent_pool_size=1M ignored
 coherent_pool=7 coherent_pool=2            | 0    D    0    |
 coherent_pool=kernel:2M coherent_pool=dma32:64K | 0 0  64K  |
@@ -50,22 +62,23 @@ coherent_pool=2M coherent_pool=0           | 0    0    0    | disabled by cohere
 coherent_pool=0 coherent_pool=64K          | 64K  64K  64K  |
 coherent_pool=1 coherent_pool_size=2M coherent_pool_size=512K | 512K 0 0 |
 '
+# Longer than what the kernel keeps of its own command line
+zeros=$(printf '%0140d' 0)
 good+="
-coherent_pool=$PAGE                        | $PAGE $PAGE $PAGE |
+coherent_pool=kernel:${zeros}1M,dma32:64K  | 1M   0    64K  |
+coherent_pool=1 coherent_pool_size=${zeros}1M | 1M 0   0    |
 "
-if ! has_users; then
-	good+='
-                                           | 0    0    0    | no atomic pools
-coherent_pool_size=256K                    | 0    0    0    | no atomic pools | coherent_pool_size=256K ignored
-'
-fi
 
-# PARAMETER with a value that is none. What the log quotes is the value.
+# PARAMETER with a value that is none. What the log quotes is the value, or the
+# start of one that is long.
+bad_everywhere="
+coherent_pool=banana
+coherent_pool=$((PAGE - 1))
+coherent_pool_size=1Mx
+"
 bad='
 coherent_pool=8
 coherent_pool=9
-coherent_pool=4095
-coherent_pool=banana
 coherent_pool=Kernel
 coherent_pool=2Mx
 coherent_pool=2MB
@@ -92,31 +105,30 @@ coherent_pool=7,kernel
 coherent_pool=kernel;dma
 coherent_pool_size=banana
 coherent_pool_size=
-coherent_pool_size=1Mx
 coherent_pool_size=-1
 coherent_pool_size=18446744073709551616
 '
+bad+="
+coherent_pool=kernel:${zeros}1M,
+coherent_pool_size=${zeros}1Mx
+"
 
 default=$(default_size)
 log_names=([0]='GFP_KERNEL' [1]='GFP_KERNEL|GFP_DMA' [2]='GFP_KERNEL|GFP_DMA32')
-
-# The zones of dma and dma32 have no other users here, so pages count; the
-# rest of the kernel lives in Normal.
-declare -A tolerance=([kernel]=512 [dma]=0 [dma32]=32)
-# The module itself, with what KASAN knows about it, and much else.
-! is_debug_kernel || tolerance[kernel]=1536
 
 # The free pages of each zone, with those that the C pools will give back.
 note_memory() {
 	settle
 	free_memory
+	memory_slack
+	slack=("$slack_kernel" "$slack_dma" "$slack_dma32")
 	sizes
 	without=($((free_kernel + size_kernel / PAGE)) $((free_dma + size_dma / PAGE))
 		$((free_dma32 + size_dma32 / PAGE)))
 }
 
 good_row() { # PARAMETERS SIZES TEXT...
-	local -a words sizes have free without yes=() no=()
+	local -a words sizes have free without slack yes=() no=()
 	local i=0 pool want taken off
 	read -r -a words <<<"$1"
 	read -r -a sizes <<<"$2"
@@ -136,7 +148,7 @@ good_row() { # PARAMETERS SIZES TEXT...
 		esac
 		taken=$((without[i] - free[i]))
 		off=$((taken - have[i] / PAGE))
-		[ "${off#-}" -le "${tolerance[$pool]}" ] ||
+		[ "${off#-}" -le "${slack[i]}" ] ||
 			fail_with "a $pool pool of $((have[i] / PAGE)) pages took $taken of its zone"
 		if [ "${have[i]}" -gt 0 ]; then
 			yes+=("$NAME: DMA: preallocated $((have[i] / 1024)) KiB ${log_names[i]} pool for atomic allocations")
@@ -147,6 +159,27 @@ good_row() { # PARAMETERS SIZES TEXT...
 	done
 	log_has ${yes[@]+"${yes[@]}"} "$@"
 	log_has_not ${no[@]+"${no[@]}"}
+	[[ " ${sizes[*]} " == *' + '* ]] || log_has_not "memory is short"
+	must_unload
+}
+
+# All that a zone has is more than is free of it: the pool is smaller then, and the
+# log says by how much.
+short_of_memory() {
+	local have want
+	want=$(managed DMA)
+	[ "$want" -le $(($(meminfo MemTotal) / 4)) ] ||
+		fail_with "this zone is too large for a pool of the same size"
+	note_memory
+	must_load "coherent_pool=dma:$want" || return
+	have=$(size_of dma)
+	if [ "$have" = 0 ] || [ "$have" -ge "$want" ]; then
+		fail_with "a pool of $want bytes has $have"
+	fi
+	log_has "$NAME: DMA: preallocated $((have / 1024)) KiB ${log_names[1]} pool for atomic allocations" \
+		"$NAME: DMA: memory is short, the dma pool lacks $(((want - have) / 1024)) of $((want / 1024)) KiB"
+	free_memory
+	expect_equal "pages of the zone that are taken" $((without[1] - free_dma)) $((have / PAGE))
 	must_unload
 }
 
@@ -169,6 +202,8 @@ readable() {
 # EINVAL, one sentence that quotes the value, and the C pools as they were.
 bad_row() { # PARAMETER
 	local before sentence value=${1#*=}
+	# As long as what is quoted of it
+	[ ${#value} -le 64 ] || value="${value:0:64}\"..."
 	sizes
 	before="$size_kernel $size_dma $size_dma32"
 	if load "$1"; then
@@ -187,13 +222,13 @@ bad_row() { # PARAMETER
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
 }
 
-# All rows, but on a debug kernel every fifth.
-if is_debug_kernel; then step=5; else step=1; fi
-row=0
-wanted() { [ -n "$1" ] && [ $((row++ % step)) = 0 ]; }
+if ! is_debug_kernel && [ "$(uname -m)" = x86_64 ]; then
+	everywhere+=$good
+	bad_everywhere+=$bad
+fi
 
 while IFS='|' read -r parameters sizes text more; do
-	wanted "$sizes" || continue
+	[ -n "$sizes" ] || continue
 	read -r parameters <<<"$parameters"
 	declare -a texts=()
 	for each in "$text" "$more"; do
@@ -201,11 +236,12 @@ while IFS='|' read -r parameters sizes text more; do
 		[ -z "$each" ] || texts+=("$each")
 	done
 	add "insmod ${parameters:-without parameters}" good_row "$parameters" "$sizes" ${texts[@]+"${texts[@]}"}
-done <<<"$good"
+done <<<"$everywhere"
+add "a pool that its zone has no memory for" short_of_memory
 add "parameters are readable" readable
 while read -r parameter; do
-	! wanted "$parameter" || add "insmod $parameter is refused" bad_row "$parameter"
-done <<<"$bad"
+	[ -z "$parameter" ] || add "insmod $parameter is refused" bad_row "$parameter"
+done <<<"$bad_everywhere"
 # What the kernel reads and keeps when it first loads a module is not the pools'.
 load coherent_pool=0 && unload
 run_tests
