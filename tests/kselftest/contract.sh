@@ -5,7 +5,8 @@
 # then, with the same tests in the same boot, against the pools in Rust in all
 # their combinations. What the C pools are known to fail is listed as XFAIL
 # with its name; a test that claims to be such an improvement and passes on C
-# fails here. ROWS=REGEX picks some of the rows below by their title; on a debug
+# fails here, and so does one that fails on C in another way than it is known to.
+# ROWS=REGEX picks some of the rows below by their title; on a debug
 # kernel these are a few of the combinations.
 
 . "$(dirname "$0")/functions.sh"
@@ -30,6 +31,13 @@ has_users || rows+="no parameters|missing|1|no|
 if is_debug_kernel; then
 	ROWS=${ROWS:-'^(C pools|coherent_pool=[057]|several chunks)$'}
 fi
+
+# What the C pools are known for, as the tests say it.
+declare -A known=(
+	[grow_after_failure]='* never gets * KiB'
+	[phys_ok_rejects_chunk]='a rejected chunk * hides the others*'
+	[zero_tail_of_last_page]='byte * is 0xa5, not zero'
+)
 
 declare -a names flags
 while read -r name flag; do
@@ -127,8 +135,14 @@ report_one() { # TITLE NAME FLAGS
 		ktap_test_fail "$full"
 		;;
 	1/yes)
-		msg "known of the C pools: ${said[$2]}"
-		ktap_test_xfail "$full"
+		# shellcheck disable=SC2053 # a pattern
+		if [[ ${said[$2]} == ${known[$2]:-} ]]; then
+			msg "known of the C pools: ${said[$2]}"
+			ktap_test_xfail "$full"
+		else
+			msg "not what is known of the C pools: ${said[$2]}"
+			ktap_test_fail "$full"
+		fi
 		;;
 	3/yes)
 		msg "known of the C pools: an oops, not run"
