@@ -96,6 +96,7 @@ clean_up() {
 	[ ! -e "$TEST/load" ] || echo stop 2>/dev/null >"$TEST/load"
 	[ ! -e "$TEST/hold" ] || echo free >"$TEST/hold" || fail_with "held blocks are not taken back"
 	[ ! -e "$TEST/hog" ] || echo free >"$TEST/hog"
+	[ ! -e "$TEST/others" ] || echo end >"$TEST/others"
 	! loaded || unload || fail_with "the module does not go: $output"
 }
 
@@ -228,7 +229,7 @@ finish() {
 	wait "$log_pid"
 } 2>/dev/null
 
-# --- pools -------------------------------------------------------
+# --- pools ------------------------------------------------------------------
 
 # Sets size_kernel, size_dma and size_dma32 without a process.
 sizes() {

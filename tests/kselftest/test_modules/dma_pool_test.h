@@ -123,6 +123,16 @@ int dpt_hold_command(char *text);
 void dpt_hold_show(struct seq_file *m);
 void dpt_hold_exit(void);
 
+/* hog.c */
+int dpt_hog_command(char *text);
+void dpt_hog_show(struct seq_file *m);
+void dpt_hog_exit(void);
+
+/* others.c */
+int dpt_others_command(char *text);
+void dpt_others_show(struct seq_file *m);
+void dpt_others_exit(void);
+
 /* stress.c */
 int dpt_load_command(char *text);
 void dpt_load_show(struct seq_file *m);

@@ -18,7 +18,12 @@ struct held {
 
 static LIST_HEAD(all_held);
 
-static int hold_one(enum dpt_pool wanted, size_t size)
+static bool reject(struct device *dev, phys_addr_t phys, size_t size)
+{
+	return false;
+}
+
+static int hold_one(enum dpt_pool wanted, size_t size, dpt_phys_ok ok)
 {
 	struct held *held = kzalloc_obj(*held);
 	int ret;
@@ -26,7 +31,7 @@ static int hold_one(enum dpt_pool wanted, size_t size)
 	if (!held)
 		return -ENOMEM;
 	/* A script looks at the result, a backtrace would tell it nothing */
-	ret = dpt_try(&held->block, wanted, size, __GFP_NOWARN, NULL);
+	ret = dpt_try(&held->block, wanted, size, __GFP_NOWARN, ok);
 	if (ret) {
 		kfree(held);
 		return ret;
@@ -55,20 +60,21 @@ static int free_all(void)
 int dpt_hold_command(char *text)
 {
 	enum dpt_pool wanted;
-	char name[8];
+	char name[8], word[8];
 	unsigned int count;
 	size_t size;
-	int ret = 0;
+	int words, ret = 0;
 
 	if (!strcmp(text, "free"))
 		return free_all();
-	if (sscanf(text, "%u %zu %7s", &count, &size, name) != 3 || !size)
+	words = sscanf(text, "%u %zu %7s %7s", &count, &size, name, word);
+	if (words < 3 || !size || (words == 4 && strcmp(word, "reject")))
 		return -EINVAL;
 	wanted = dpt_pool_by_name(name);
 	if (wanted == DPT_NONE)
 		return -EINVAL;
 	while (count-- && !ret)
-		ret = hold_one(wanted, size);
+		ret = hold_one(wanted, size, words == 4 ? reject : NULL);
 	return ret;
 }
 

@@ -8,9 +8,13 @@
  *   list    the tests, one a line, with their flags
  *   run     write the name of a test; the result of the write is its result,
  *           ENODATA when what it needs is not there
- *   result  one line about the last run
+ *   result  one line about the last run; "skipped: ..." for one that was not
  *   hold    write "COUNT SIZE kernel|dma|dma32" to take blocks and keep them,
- *           "free" to give all back; read: one line per block; see hold.c
+ *           with "reject" behind it for a device that can address none, "free"
+ *           to give all back; read: one line per block; see hold.c
+ *   hog     write "dma" or another pool's name to take all memory of its zone
+ *           from the page allocator, "free" to give it back; see hog.c
+ *   others  write what others do, or "end"; see others.c
  *   load    write "start" or "stop": every CPU allocates and frees; read:
  *           counters; see stress.c
  *   measure write what is to be measured, read the figures; see measure.c
@@ -97,6 +101,10 @@ static int run(const struct dpt_test *test)
 	atomic_set(&failed, 0);
 	result[0] = '\0';
 	ret = test->fn(test->arg);
+	if (ret == DPT_SKIP)
+		dpt_note("skipped: what it needs is not there");
+	else if (ret)
+		dpt_fail("error %d", ret);
 	if (ret)
 		return ret;
 	if (dpt_setup.state == DPT_OK)
@@ -145,6 +153,18 @@ DEFINE_SHOW_ATTRIBUTE(result);
 static int hold_show(struct seq_file *m, void *unused)
 {
 	dpt_hold_show(m);
+	return 0;
+}
+
+static int hog_show(struct seq_file *m, void *unused)
+{
+	dpt_hog_show(m);
+	return 0;
+}
+
+static int others_show(struct seq_file *m, void *unused)
+{
+	dpt_others_show(m);
 	return 0;
 }
 
@@ -199,6 +219,8 @@ static const struct file_operations name##_fops = {			\
 COMMAND_FOPS(run, run_command, result_show);
 COMMAND_FOPS(pools, dpt_parse_setup, result_show);
 COMMAND_FOPS(hold, dpt_hold_command, hold_show);
+COMMAND_FOPS(hog, dpt_hog_command, hog_show);
+COMMAND_FOPS(others, dpt_others_command, others_show);
 COMMAND_FOPS(load, dpt_load_command, load_show);
 COMMAND_FOPS(measure, dpt_measure_command, measure_show);
 
@@ -218,6 +240,8 @@ static int __init dpt_init(void)
 	debugfs_create_file("run", 0600, dir, NULL, &run_fops);
 	debugfs_create_file("pools", 0600, dir, NULL, &pools_fops);
 	debugfs_create_file("hold", 0600, dir, NULL, &hold_fops);
+	debugfs_create_file("hog", 0600, dir, NULL, &hog_fops);
+	debugfs_create_file("others", 0600, dir, NULL, &others_fops);
 	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
 	debugfs_create_file("measure", 0600, dir, NULL, &measure_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
@@ -231,6 +255,8 @@ static void __exit dpt_exit(void)
 	debugfs_remove(dir);
 	dpt_load_exit();
 	dpt_hold_exit();
+	dpt_hog_exit();
+	dpt_others_exit();
 	platform_device_unregister(pdev);
 	vfree(dpt_blocks);
 }
