@@ -100,24 +100,92 @@ full_zone() { # PROVIDER
 	free_held
 	tell state=ok
 	must_pass zero_every_page
+	# The module makes its pools while C still has its own: leave room for them.
+	[ "$1" != c_pools ] || c_pools
 }
 
 held_dma() { awk '$5 == "zone=DMA" { split($2, size, "="); n += size[2] } END { print n + 0 }' "$TEST/hold"; }
 
-# The request that failed fits a little later, in the pool that it asked.
+# After one request that failed, and no other, there is room for it, in the pool that
+# it asked.
 after_failure() { # POOL SIZE
 	local before want=$2
 	rust_pools 128K || return
-	before=$(size_of "$1")
+	before=$(all_sizes)
 	! hold 1 "$want" "$1" || fail_with "there was room already"
-	wait_for 20 hold 1 "$want" "$1" || fail_with "$want bytes never fit, the pool has $(size_of "$1")"
-	[ "$(size_of "$1")" -ge $((before + want)) ] ||
-		fail_with "the $1 pool has $(size_of "$1"), that is not $want more than $before"
-	[ "$(size_of "$1")" -le $((before + 4 * want)) ] ||
+	wait_for 20 has_grown "$before" || fail_with "no pool grows"
+	hold 1 "$want" "$1" || fail_with "$want bytes do not fit, the pools have $(all_sizes)"
+	[ "$(size_of "$1")" -ge $((131072 + want)) ] ||
+		fail_with "the $1 pool has $(size_of "$1"), that is not $want more than before"
+	[ "$(size_of "$1")" -le $((131072 + 4 * want)) ] ||
 		fail_with "the $1 pool has $(size_of "$1") after a request of $want"
 	free_held
 	tell state=ok
 	must_pass free_every_page_by_page
+}
+
+has_grown() { [ "$(all_sizes)" != "$1" ]; }
+
+# Memory that a device cannot address is not made addressable by more of it.
+rejected() { # POOL
+	local before i
+	rust_pools || return
+	before=$(all_sizes)
+	for i in 1 2 3; do
+		! hold 1 "$PAGE" "$1" reject || fail_with "got what the device rejects"
+		! hold 1 65536 "$1" reject || fail_with "got what the device rejects"
+		soon
+	done
+	expect_equal "sizes after requests that were rejected" "$(all_sizes)" "$before"
+}
+
+# While its zone is empty a pool cannot grow, and does not try each time. It tries
+# again when half of what was free then is gone, and from there on as ever.
+resumed() {
+	local size=524288
+	must_load coherent_pool=dma:512K || return
+	echo dma >"$TEST/hog" || fail_with "the memory could not be taken"
+	hold 4 "$PAGE" dma || fail_with "no pages"
+	soon
+	expect_equal "size while the zone is empty" "$(size_of dma)" $size
+	echo free >"$TEST/hog"
+	hold_up_to $((size / 4))
+	soon
+	expect_equal "size with a quarter taken" "$(size_of dma)" $size
+	hold_up_to $((size / 2 + 3 * PAGE))
+	wait_for 20 is_size dma $((2 * size)) ||
+		fail_with "the pool has $(size_of dma), it does not grow with half of it taken"
+	# It has more than at first, until so much is taken that it has less.
+	hold_up_to $size
+	soon
+	expect_equal "size with $size taken" "$(size_of dma)" $((2 * size))
+	hold_up_to $((size + PAGE))
+	wait_for 20 is_size dma $((4 * size)) || fail_with "the pool has $(size_of dma), it does not go on as before"
+	free_held
+	tell state=ok
+	must_pass free_every_page_by_page
+}
+
+# The same for a request that failed because of it.
+resumed_by_request() {
+	local size=524288
+	must_load coherent_pool=dma:512K || return
+	echo dma >"$TEST/hog" || fail_with "the memory could not be taken"
+	! hold 1 $((2 * size)) dma || fail_with "there was room already"
+	soon
+	expect_equal "size while the zone is empty" "$(size_of dma)" $size
+	echo free >"$TEST/hog"
+	! hold 1 $((2 * size)) dma || fail_with "the pool has grown without being asked"
+	wait_for 20 is_size dma $((3 * size)) ||
+		fail_with "the pool has $(size_of dma), not what the request needs"
+	hold 1 $((2 * size)) dma || fail_with "no room for the request"
+	free_held
+	tell state=ok
+	must_pass free_every_page_by_page
+}
+
+hold_up_to() { # BYTES
+	hold $((($1 - $(held_bytes)) / PAGE)) "$PAGE" dma || fail_with "no pages"
 }
 
 for provider in c_pools rust_pools; do
@@ -134,4 +202,9 @@ add "rust: kernel grows to fit 1M" after_failure kernel 1048576
 add "rust: kernel grows to fit 4M" after_failure kernel 4194304
 add "rust: dma grows to fit 300K" after_failure dma 307200
 add "rust: dma32 grows to fit 2M" after_failure dma32 2097152
+for pool in $ZONES; do
+	add "rust: $pool does not grow for what is rejected" rejected "$pool"
+done
+add "rust: a pool grows again after its zone was empty" resumed
+add "rust: a request that failed makes it grow again" resumed_by_request
 run_tests
