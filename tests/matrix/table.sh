@@ -30,7 +30,7 @@ read_row() {
 		*) row_name+=", module '$row_args'" ;;
 		esac
 		if [ "${DMA_POOL_MODULE:-}" = builtin ]; then
-			[ "$row_args" != c ] || continue
+			[[ $row_args != c && $row_builtin != - ]] || continue
 			[ "$row_args" = - ] || row_boot="$row_boot $row_args"
 			trimmed "$row_boot"; row_boot=$REPLY
 		fi
