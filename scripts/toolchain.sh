@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Which compilers build the kernel and the modules, chosen by path so that a
-# rustup toolchain earlier in PATH is never picked up by chance. Nothing is
-# installed here (that is setup). Sourced after lib.sh.
+# Which compilers build the kernel and the modules, and whether they fit a kernel
+# that is there. Where they come from is tools. Sourced after lib.sh.
 # shellcheck disable=SC2034,SC2154 # used by, and set by, other files
 
 # A person may name their own.
@@ -15,8 +14,9 @@ unset RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS
 # The compilers as variables of the kernel's make, in the array kernel_make.
 select_toolchain() {
 	local tool
-	for tool in "$rustc" clang ld.lld llvm-ar bindgen; do
-		command -v "$tool" >/dev/null || die "there is no $tool: name the compiler of Rust with RUSTC=, or run this without HOST_TOOLS="
+	command -v "$rustc" >/dev/null || die "there is no $rustc: name the compiler with RUSTC=, or run this without HOST_TOOLS="
+	for tool in clang ld.lld llvm-ar bindgen; do
+		command -v "$tool" >/dev/null || die "there is no $tool: install it, or run this without HOST_TOOLS="
 	done
 	kernel_make=(make -j"${JOBS:-$(nproc)}" "RUSTC=$rustc" "RUSTDOC=$rust_bin/rustdoc"
 		"RUSTFMT=$rust_bin/rustfmt" "CLIPPY_DRIVER=$rust_bin/clippy-driver")

@@ -38,7 +38,7 @@ CASES = [
     (
         ["make", "kernel"],
         {"RUSTC": "/nonexistent/rustc"},
-        "there is no /nonexistent/rustc: name the compiler",
+        "there is no /nonexistent/rustc: name the compiler with RUSTC=",
     ),
     (
         ["make", "run"],
