@@ -7,8 +7,9 @@
 # shellcheck disable=SC2154 # set by vm
 
 # Devices that are coherent never get to the pools, and those of virt are, by
-# the word of its device tree alone. What virt emulates of itself for us (files,
-# console) is not on PCI and stays as it is.
+# the word of its device tree alone. Newer ones say it of the whole machine as well,
+# so that leaving it out of the PCI host changes nothing. What virt emulates of
+# itself for us (files, console) is not on PCI and stays as it is.
 #
 # The bus of limited reach is there for its effect on zones, as on boards that
 # have one: ZONE_DMA is the first GiB of memory, ZONE_DMA32 what follows up to
@@ -19,7 +20,7 @@ device_tree() { # MACHINE FILE
 	dtc -q -I dtb -O dts "$2.virt" | awk -v nodes="$device_tree_nodes" '
 		/^\tpcie@/ { pcie = 1 }
 		/^\t};/ { pcie = 0 }
-		pcie && /^\t\tdma-coherent;/ { found = 1; next }
+		pcie && sub(/^\t\tdma-coherent;/, "\t\tdma-noncoherent;") { found = 1 }
 		{ print }
 		END {
 			print "/ { short-bus { compatible = \"simple-bus\"; #address-cells = <2>;"
