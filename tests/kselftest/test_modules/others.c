@@ -15,6 +15,8 @@
 
 #include "dma_pool_test.h"
 
+/* Pools that are built in are nobody else's to provide. */
+static const bool can_provide = !IS_ENABLED(CONFIG_DMA_POOL_RUST);
 static bool providing;
 
 static struct page *nothing(struct device *dev, size_t size, void **cpu_addr,
@@ -42,7 +44,7 @@ static const struct dma_pool_provider provider = {
 
 static void end(void)
 {
-	if (providing)
+	if (can_provide && providing)
 		dma_pool_unregister_provider(&provider);
 	providing = false;
 }
@@ -55,7 +57,7 @@ int dpt_others_command(char *text)
 		end();
 		return 0;
 	}
-	if (providing || strcmp(text, "provide"))
+	if (!can_provide || providing || strcmp(text, "provide"))
 		return -EINVAL;
 	ret = dma_pool_register_provider(&provider);
 	providing = !ret;
