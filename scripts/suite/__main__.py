@@ -9,6 +9,8 @@ more than one CPU busy. Kernels are built meanwhile, one after the other in the
 order of the table, and a stage starts as soon as its own are there.
 
 --soak runs what is long, in turns, until HOURS= have passed; at least one turn.
+--update-manifest rewrites the lists of what the STAGEs run from this run; what it
+writes is for a person to look at.
 """
 
 import os
@@ -19,10 +21,12 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
+from . import manifest
 from .ktap import Results
 from .stages import STAGES, TOP, VERBOSE, Broken, Stage, kernel, search_consoles, stop
 
 SHOWN_FAILURES = 20
+UPDATE = "--update-manifest"
 # A result of KTAP, which comes after the test's reasons.
 FAILED = re.compile(r"[# ]*not ok \d")
 
@@ -43,6 +47,10 @@ def run(stage: Stage) -> tuple[Results, float]:
     except Exception as problem:  # noqa: BLE001 - a broken stage is a failed one
         results.failed.append(f"{type(problem).__name__}: {problem}")
     results.add(search_consoles(directory))
+    if UPDATE in sys.argv:
+        print(f"tests/manifest/{directory.name}: {manifest.update(directory.name, results)}")
+    else:
+        results.failed += manifest.judge(directory.name, results)
     return results, time.monotonic() - begin
 
 
@@ -50,9 +58,10 @@ def show(stage: Stage, results: Results, seconds: float) -> None:
     """One line, and below it what failed and where to read more."""
     mark = "FAIL" if results.failed else "ok"
     counts = f"{len(results.passed)} passed"
-    for kind in ("failed", "skipped"):
+    kinds = {"failed": "failed", "skipped": "skipped", "xfailed": "known to fail"}
+    for kind, words in kinds.items():
         if names := getattr(results, kind):
-            counts += f", {len(names)} {kind}"
+            counts += f", {len(names)} {words}"
     print(f"{mark:5} {stage.name:18} {counts} ({seconds:.0f} s)")
     for name in results.failed[:SHOWN_FAILURES]:
         print(f"        {name}")
@@ -81,11 +90,13 @@ def select(arguments: list[str]) -> list[Stage]:
     """The stages to run; an unknown name is an error that lists the known."""
     targets = {"--quick": "check", "--soak": "soak"}
     target = next((targets[argument] for argument in arguments if argument in targets), "test")
-    names = [argument for argument in arguments if argument not in targets]
+    names = [argument for argument in arguments if argument not in (*targets, UPDATE)]
     for name in names:
         if not any(name in (stage.name, stage.directory().name) for stage in STAGES):
             known = ", ".join(stage.directory().name for stage in STAGES)
             sys.exit(f"there is no stage '{name}'; there are: {known}")
+    if UPDATE in arguments and not names:
+        sys.exit(f"{UPDATE} needs the names of stages")
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
     arch = os.environ.get("DMA_POOL_ARCH")
@@ -128,7 +139,7 @@ def main() -> int:
     turn(stages, total)
     while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
         turn(stages, total)
-    print(f"{len(total.passed)} passed, {len(total.failed)} failed, {len(total.skipped)} skipped")
+    print(total.summary())
     return 1 if total.failed or not total.passed else 0
 
 

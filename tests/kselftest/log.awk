@@ -20,6 +20,7 @@
 # trace may print one. All else in the window counts as outside of it.
 
 function problem(what) {
+	sub(/ +$/, "", what)
 	printf "%s\t%d\t%s\n", name, NR, what
 	bad++
 }
