@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest.sh TABLE MEMORY CMDLINE: inside a guest that was booted so, tries the
-# rows of the table that belong to this boot. Prints "ok - NAME" or "not ok -
-# NAME" for each, with reasons before it; run, on the host, makes KTAP of it.
+# guest.sh TABLE BOOT FILTER: inside a guest, tries the rows of the table that belong
+# to the boot with this name, and whose own name matches FILTER. Prints KTAP.
 #
 # DMA_POOL_MODULE=builtin: the pools in Rust are part of this kernel.
 
@@ -12,7 +11,7 @@
 # shellcheck source=tests/matrix/table.sh
 . "$(dirname "$0")/table.sh"
 
-table=$1 boot_memory=$2 boot_cmdline=$3
+table=$1 boot=$2 filter=$3
 
 # What the pools take from CMA. Of a kernel that has just booted, nobody else
 # has any.
@@ -95,27 +94,25 @@ row_of_module() {
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
 }
 
-try_row() {
-	reasons=()
-	# The C pools as at boot, whatever has grown since.
-	[[ $MODULE/$row_args == builtin/* || $row_args == c ]] || { load coherent_pool=0 && unload; }
-	log_mark "matrix: $row_name"
+try_row() { # NAME ARGS EXPECTED BUILTIN
+	local row_name=$1 row_args=$2 row_expected=$3 row_builtin=$4
+	# The C pools as at boot, whatever has grown since. What is said then is not of
+	# this row.
+	if [[ $MODULE/$row_args != builtin/* && $row_args != c ]]; then
+		load coherent_pool=0 && unload
+		log_check
+		log_mark "$SCRIPT: $row_name"
+	fi
 	case $MODULE/$row_args in
 	builtin/*) row_of_boot "${row_builtin:-$row_expected}" ;;
 	*/c) row_of_boot "$row_expected" ;;
 	*) row_of_module ;;
 	esac
-	[ "$MODULE" = builtin ] || clean_up
-	log_check
-	if [ ${#reasons[@]} -eq 0 ]; then
-		echo "ok - $row_name"
-	else
-		printf '# %s\n' "${reasons[@]}"
-		echo "not ok - $row_name"
-	fi
 }
 
 start
-while read_row; do
-	[ "$row_memory/$row_boot" != "$boot_memory/$boot_cmdline" ] || try_row
+while read_boot; do
+	[[ $boot_name == "$boot" && "$boot_name: $row_name" =~ $filter ]] || continue
+	add "$row_name" try_row "$row_name" "$row_args" "$row_expected" "$row_builtin"
 done <"$table"
+run_tests
