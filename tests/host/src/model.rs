@@ -8,7 +8,12 @@
 use crate::pool::{
     param::{
         Listed,
+        Request,
         Selection, //
+    },
+    policy::{
+        Encryption,
+        Machine, //
     },
     zone::{
         PerZone,
@@ -81,6 +86,89 @@ pub(crate) fn selection(text: &[u8], page_size: usize) -> Option<Selection> {
         *slot = Some(listed);
     }
     Some(Selection::List(PerZone([kernel, dma, dma32])))
+}
+
+/// The size of each pool, in the order kernel, dma, dma32, and whether the user switched all off:
+/// the tables of the admin guide, one case after the other.
+pub(crate) fn pools(request: &Request, machine: &Machine) -> ([Option<usize>; 3], bool) {
+    let guest = machine.encryption == Encryption::Guest;
+    let has_memory = ZONES.map(|zone| machine.populated.contains(zone));
+    let everywhere = |bytes: u128| has_memory.map(|has| has.then(|| fitting(bytes, machine)));
+    let smallest = everywhere(128 << 10);
+
+    let asked = match request.pool {
+        None if machine.remap || machine.encryption != Encryption::None => {
+            return (everywhere(common(request, machine)), false);
+        }
+        None => return ([None; 3], false),
+        Some(Selection::Disabled) if guest => return (smallest, false),
+        Some(Selection::Disabled) => return ([None; 3], true),
+        Some(Selection::Size(bytes)) => return (everywhere(bytes as u128), false),
+        Some(Selection::Mask(mask)) => {
+            ZONES.map(|zone| mask.contains(zone).then(|| common(request, machine)))
+        }
+        Some(Selection::List(PerZone(list))) => list.map(|listed| match listed {
+            None => None,
+            Some(Listed::Default) => Some(default(machine)),
+            Some(Listed::Size(bytes)) => Some(bytes as u128),
+        }),
+    };
+
+    let mut made = [None; 3];
+    for place in 0..3 {
+        // From there down, the first zone with memory.
+        let Some(bytes) = asked[place] else { continue };
+        let Some(to) = down_from(place).find(|place| has_memory[*place]) else {
+            continue;
+        };
+        // What was asked for that zone itself counts, else the most of all that comes here.
+        if to == place || asked[to].is_none() {
+            made[to] = made[to].max(Some(fitting(bytes, machine)));
+        }
+    }
+    if guest && made == [None; 3] {
+        made = smallest;
+    }
+    (made, false)
+}
+
+/// In the order of [`pools`]'s result.
+const ZONES: [Zone; 3] = [Zone::Kernel, Zone::Dma, Zone::Dma32];
+
+/// The places of a zone and of those of lower addresses.
+pub(crate) fn down_from(place: usize) -> impl Iterator<Item = usize> {
+    let order = [0, 2, 1];
+
+    order.into_iter().skip_while(move |other| *other != place)
+}
+
+/// The size that is not said with the pools.
+fn common(request: &Request, machine: &Machine) -> u128 {
+    match request.size {
+        None => default(machine),
+        Some(bytes) if bytes < 128 << 10 => 128 << 10,
+        Some(bytes) if bytes > 4 << 20 => 4 << 20,
+        Some(bytes) => bytes as u128,
+    }
+}
+
+/// 128 KiB for each GiB, in whole pages, then up to a power of two that is one block.
+fn default(machine: &Machine) -> u128 {
+    let page = machine.page_size as u128;
+    let mut power = 128 << 10;
+
+    while power < machine.total_ram as u128 / page / 8192 * page {
+        power *= 2;
+    }
+    power.min(machine.max_block as u128)
+}
+
+/// Up to whole pages, down to a quarter of memory, and a page at least.
+fn fitting(bytes: u128, machine: &Machine) -> usize {
+    let page = machine.page_size as u128;
+    let quarter = machine.total_ram as u128 / (4 * page);
+
+    usize::try_from(bytes.div_ceil(page).min(quarter.max(1)) * page).expect("less than memory")
 }
 
 /// The pools that `dma_alloc_from_pool()` of kernel/dma/pool.c asks, in order: its loop over

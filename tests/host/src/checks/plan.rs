@@ -19,7 +19,6 @@ use crate::{
             Machine, //
         },
         zone::{
-            lower_in,
             PerZone,
             Zone,
             ZoneSet, //
@@ -47,8 +46,12 @@ pub fn last_occurrence(earlier: &[Vec<u8>], last: &[u8], scenario: &Scenario) {
         pool: model::selection(last, machine.page_size),
         size: None,
     };
-    assert_eq!(request, alone);
-    assert_eq!(run(&request, &machine), run(&alone, &machine));
+    let (plan, _) = run(&request, &machine);
+    assert_eq!(
+        (plan.pools.0, plan.disabled),
+        model::pools(&alone, &machine),
+        "{request:?} {machine:?}"
+    );
 }
 
 /// Neither the decision nor its notes panic, however odd the machine.
@@ -76,6 +79,12 @@ pub fn plan(scenario: &Scenario) {
     let some = zones(&plan.pools, |size| size.is_some());
     let guest = machine.encryption == Encryption::Guest;
     let context = format!("{request:?} {machine:?} {plan:?} {notes:#?}");
+
+    assert_eq!(
+        (plan.pools.0, plan.disabled),
+        model::pools(&request, &machine),
+        "{context}"
+    );
 
     let limit = (machine.total_ram / 4 / machine.page_size).max(1) * machine.page_size;
     for (zone, size) in plan.pools.iter() {
@@ -195,7 +204,9 @@ fn placed(selected: ZoneSet, some: ZoneSet, warned: bool, machine: &Machine, con
             continue;
         }
         assert!(warned, "moved in silence: {context}");
-        if let Some(lower) = lower_in(zone, machine.populated) {
+        let place = Zone::ALL.iter().position(|other| *other == zone);
+        let mut lower = model::down_from(place.expect("a zone")).map(|place| Zone::ALL[place]);
+        if let Some(lower) = lower.find(|zone| machine.populated.contains(*zone)) {
             expected = expected.with(lower);
         }
     }
