@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""All faults that cargo-mutants can think of in the pure files, against the host tests.
+
+It sees files only below the crate that it is run in: a copy in build/mutants/cargo has
+pool/ there, and is changed in place. The test that asks the compiler for panics is left
+out: it fails for an unused variable, which is no catch.
+"""
+
+import shutil
+
+from .mutants_patch import TREE, WORK, Mutant, Report
+from .stages import SCRIPTS, TOP, call
+
+NAME = "cargo-mutants"
+CRATE = WORK / "cargo"
+FLAGS = ["--in-place", "--no-shuffle", "--timeout", "60", "-e", "src/*.rs", "-e", "src/checks/*"]
+TESTS = ["--", "--locked", "--", "--skip", "nothing_can_panic"]
+
+
+def copy_crate() -> None:
+    """The crate and the files under test in one directory."""
+    shutil.rmtree(CRATE, ignore_errors=True)
+    shutil.copytree(TREE / "tests/host", CRATE)
+    shutil.copytree(TREE / "pool", CRATE / "pool")
+    root = CRATE / "src/lib.rs"
+    root.write_text(root.read_text().replace('"../../../pool"', '"../pool"'))
+
+
+def try_all(report: Report) -> None:
+    """One result: every one of them is caught."""
+    copy_crate()
+    mutant = Mutant(NAME, CRATE, caught_by="host")
+    log = WORK / f"{NAME}.log"
+    shutil.rmtree(WORK / "mutants.out", ignore_errors=True)
+    crate = str(CRATE.relative_to(TOP))
+    argv = [str(SCRIPTS / "host"), crate, "cargo", "mutants", *FLAGS, "-o", str(WORK), *TESTS]
+    status = call(argv, log, stderr=True)
+    lists = {
+        kind: (WORK / f"mutants.out/{kind}.txt").read_text().splitlines()
+        if (WORK / f"mutants.out/{kind}.txt").is_file()
+        else []
+        for kind in ("caught", "timeout", "missed", "unviable")
+    }
+    for line in lists["missed"]:
+        print(f"# not caught by host: {line.removeprefix('src/../')}")
+    caught = len(lists["caught"]) + len(lists["timeout"])
+    summary = f"{caught} caught by host, {len(lists['missed'])} not, {len(lists['unviable'])} do not build"
+    if lists["missed"]:
+        report.line(report.results.failed, mutant, "not ok", summary)
+    elif not caught or status not in (0, 3):
+        # 3 is for those that never ended.
+        report.error(
+            mutant, f"cargo mutants ended with status {status}, see {log.relative_to(TOP)}"
+        )
+    else:
+        report.line(report.results.passed, mutant, "ok", summary)
