@@ -17,6 +17,7 @@ start module
 load_device nvme
 many=$fio
 faults=$DEBUGFS/fail_page_alloc
+many_times=1000000000
 
 # round WHAT: NVMe from nothing to nothing, on the smallest pools there can be.
 round() {
@@ -43,7 +44,9 @@ hog() { # MIB
 	[ "$free" -gt 0 ] || return
 	mount -t tmpfs -o size=100% tmpfs /mnt || return
 	dd if=/dev/zero of=/mnt/hog bs=1M count=$free status=none
-	msg "$(($(meminfo MemAvailable) / 1048576)) MiB of memory left"
+	free=$(($(meminfo MemAvailable) / 1048576))
+	msg "$free MiB of memory left"
+	[ $free -lt $(($1 + 48)) ] || fail_with "there is more memory left than $1 MiB"
 }
 
 short_of_memory() {
@@ -60,7 +63,7 @@ inject() {
 	echo 0 >"$faults/verbose"
 	echo N >"$faults/ignore-gfp-wait"
 	echo "$1" >"$faults/min-order"
-	echo -1 >"$faults/times"
+	echo $many_times >"$faults/times"
 	if [ "$1" = 0 ]; then
 		# Inherited by those that kthreadd (2) makes from now on.
 		for task in 2 $(pgrep -P 2 kworker); do
@@ -74,6 +77,7 @@ inject() {
 }
 
 failing() { # MIN-ORDER PROBABILITY WHAT
+	local injected
 	fio=$many
 	io_reset
 	must_load "coherent_pool=$PAGE" || return
@@ -82,11 +86,15 @@ failing() { # MIN-ORDER PROBABILITY WHAT
 	inject "$1" "$2"
 	io
 	echo 0 >"$faults/probability"
+	injected=$((many_times - $(cat "$faults/times")))
 	msg "sizes after I/O: $(all_sizes)"
 	unbind
 	count_end
-	msg "$3: $allocs blocks, $failed refused, $frees taken back, grown $chunks times; $((verified >> 20)) MiB verified, $wrong wrong"
+	msg "$3: $injected allocations failed; $allocs blocks, $failed refused, $frees taken back, grown $chunks times; $((verified >> 20)) MiB verified, $wrong wrong"
 	expect_equal "blocks taken back" "$frees" "$allocs"
+	[ $injected -gt 0 ] || fail_with "no allocation failed"
+	[ "$allocs" -gt 0 ] || fail_with "the driver took nothing from the pools"
+	[ "$chunks" -gt 1 ] || fail_with "the pools did not grow"
 	must_unload
 }
 
@@ -101,6 +109,7 @@ for_so_long() { # SECONDS
 		rounds=$((rounds + 1))
 	done
 	msg "$rounds rounds in $1 seconds; $((verified >> 20)) MiB verified, $wrong wrong"
+	[ $rounds -gt 0 ] || fail_with "not one round"
 	must_unload
 }
 
