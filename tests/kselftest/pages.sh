@@ -43,7 +43,8 @@ no_oom_killer() {
 	trace_end
 	free_held
 	must_unload
-	expect_equal "pieces that were asked for" "$(grep -c . <<<"$asked")" 3
+	# One more if the pool is low again by then.
+	[ "$(grep -c . <<<"$asked")" -ge 3 ] || fail_with "of the pools' requests only these were seen: $asked"
 	asked=$(grep -vE '__GFP_NOWARN.*__GFP_RETRY_MAYFAIL|__GFP_RETRY_MAYFAIL.*__GFP_NOWARN' <<<"$asked")
 	[ -z "$asked" ] || fail_with "asked for: $asked"
 }
