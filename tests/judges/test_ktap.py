@@ -40,6 +40,7 @@ def test_known_failures_are_not_passes():
 SCRIPT = """
 KSFT={source}/tools/testing/selftests
 . {top}/tests/kselftest/functions.sh
+{more}
 log_mark() {{ mark="dma_pool_test: test $1"; log_lines=(); }}
 log_read() {{ :; }}
 clean_up() {{ :; }}
@@ -54,10 +55,22 @@ run_tests
 """
 
 
+def emitted(source: Path, more: str = "") -> subprocess.CompletedProcess:
+    """What functions.sh prints of these tests."""
+    script = SCRIPT.format(source=source, top=TOP, more=more)
+    return subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=False, text=True)
+
+
+def test_guest_without_a_judge(source: Path):
+    """No test passes if nobody can judge the log."""
+    done = emitted(source, "DIR=/nonexistent")
+    assert done.returncode == 1
+    assert ktap.parse(done.stdout, source).passed == []
+
+
 def test_emitter(source: Path):
     """What functions.sh prints of a test is what the reader makes of it."""
-    script = SCRIPT.format(source=source, top=TOP)
-    done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=False, text=True)
+    done = emitted(source)
     assert done.returncode == 1
     assert lines(ktap.parse(done.stdout, source)) == [
         "passed it passes",

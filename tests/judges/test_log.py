@@ -25,11 +25,12 @@ def found(text: str) -> list[str]:
     return [f"{line[2]}\t{line[1]}\t{line[3]}" for line in lines]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["", "serial"])
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
-def test_golden(log: Path):
-    """Nothing more and nothing less is said."""
+def test_golden(log: Path, end: str):
+    """Nothing more and nothing less is said, whatever ends the lines."""
     expected = log.with_suffix(".out").read_text().splitlines()
-    assert found(log.read_text()) == expected
+    assert found(log.read_text().replace("\n", end)) == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
