@@ -15,6 +15,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite import console
+
 # no_timer_check as the kernel panics when no timer interrupt arrives for some
 # milliseconds, in which QEMU on a busy machine may not run at all.
 # nokaslr so that runs can be compared to the digit. panic=-1 turns a panic in
@@ -62,11 +64,8 @@ class Result:
         ]
 
     def splats(self):
-        """The crash kernel's messages that start a backtrace or are worse."""
-        pattern = re.compile(
-            r"WARNING: |BUG: |Oops|page allocation failure|Call Trace|Kernel panic"
-        )
-        return [text for _, text in self.log if pattern.search(text)]
+        """The crash kernel's messages that are a complaint."""
+        return console.complaints("".join(f"{text}\n" for _, text in self.log))
 
     def crash_log(self):
         """The first kernel's last words on the console."""

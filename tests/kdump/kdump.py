@@ -6,10 +6,11 @@
     kdump.py [--out DIR] table NAME=KDIR[,MODULE]...            crashes.table, KTAP
 
 KDIR is a built kernel, MODULE the rust-dma-pool.ko built for it. Everything a
-run leaves is below DIR. Kernels and module come from elsewhere (scripts/kdump).
+run leaves is below DIR. Kernels, module and PYTHONPATH come from scripts/kdump.
 """
 
 import argparse
+import importlib
 import os
 import re
 import shutil
@@ -83,12 +84,24 @@ def crash_row(number, row, setups, out, limit):
     return crash.run(setup, directory, limit)
 
 
+def emitter(options):
+    """The kernel's own module that prints KTAP."""
+    for argument in options.kernels:
+        kdir = Path(argument.partition("=")[2].partition(",")[0])
+        for source in (kdir / "source", kdir):
+            sys.path.append(str(source / "tools/testing/selftests/kselftest"))
+    return importlib.import_module("ksft")
+
+
 def run_table(options, setups):
     """Prints KTAP, and the comparison as diagnostics. Returns the exit status."""
+    ksft = emitter(options)
     rows = table.parse(options.table.read_text())
     rows = [row for row in rows if re.search(options.filter, row.name())]
-    compared, failed = [], 0
-    print(f"KTAP version 1\n1..{len(rows)}", flush=True)
+    compared = []
+    sys.stdout.reconfigure(line_buffering=True)
+    ksft.print_header()
+    ksft.set_plan(len(rows))
     with ThreadPoolExecutor(options.jobs) as executor:
         runs = [
             executor.submit(crash_row, number, row, setups, options.out, options.limit)
@@ -96,27 +109,26 @@ def run_table(options, setups):
             else None
             for number, row in enumerate(rows, 1)
         ]
-        for number, (row, run) in enumerate(zip(rows, runs, strict=True), 1):
+        for row, run in zip(rows, runs, strict=True):
             if run is None:
-                print(
-                    f"ok {number} {row.name()} # SKIP there is no {row.kernel} kernel", flush=True
-                )
+                ksft.print_msg(f"there is no {row.kernel} kernel")
+                ksft.test_result_skip(row.name())
                 continue
             result = run.result()
             complaints = table.complaints(row, result)
-            failed += bool(complaints)
             for text in complaints:
-                print(f"# {text}")
+                ksft.print_msg(text)
             if complaints:
-                print(f"# the log is {result.console}")
-            print(f"{'not ok' if complaints else 'ok'} {number} {row.name()}", flush=True)
+                ksft.print_msg(f"the log is {result.console}")
+            ksft.test_result(not complaints, row.name())
             if row.test == "count":
                 compared.append((row, result))
     if compared:
         lines = ["In the crash kernel:", *report.comparison(compared)]
-        print("\n".join(f"# {line}" for line in lines))
+        for line in lines:
+            ksft.print_msg(line)
         (options.out / "comparison.txt").write_text("\n".join(lines[1:]) + "\n")
-    return 1 if failed or not rows else 0
+    return ksft.KSFT_FAIL if ksft.ksft_cnt["fail"] or not rows else ksft.KSFT_PASS
 
 
 def run_one(options, setups):

@@ -6,6 +6,8 @@ Reads and judges; nothing is run here.
 
 from dataclasses import dataclass
 
+from lib import table as tables
+
 # A warning or a shortage of memory is fatal, as it may be on a machine whose
 # crash kernel inherits this. The bare panic_on_oom=1 is what people write, but
 # the kernel takes it for a variable of init: only the sysctl has an effect.
@@ -40,11 +42,8 @@ class Row:
 def parse(text):
     """The rows; raises ValueError with the line's number for one that is none."""
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        # The last field has texts with | in them.
-        fields = [field.strip() for field in line.split("|", 8)]
+    for number, fields in tables.rows(text, 9):
+        line = " | ".join(fields)
         try:
             test, kernel, memory, crashkernel, cmdline, arguments, pools, warnings, log = fields
             sizes, _, refused = pools.partition(" ")
