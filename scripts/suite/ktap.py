@@ -38,6 +38,11 @@ class Results:
         self.skipped += other.skipped
         self.xfailed += other.xfailed
 
+    def under(self, name: str) -> "Results":
+        """The same, as tests of a part with this name."""
+        kinds = (self.passed, self.failed, self.skipped, self.xfailed)
+        return Results(*([f"{name}: {case}" for case in names] for names in kinds))
+
     def total(self) -> int:
         """How many results there are."""
         return len(self.passed) + len(self.failed) + len(self.skipped) + len(self.xfailed)

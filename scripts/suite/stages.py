@@ -263,7 +263,8 @@ def drivers(variant: str, *boots: list[str]) -> Callable[[Path], Results]:
             at = next(i for i, word in enumerate(boot) if word.endswith(".sh"))
             argv = [str(TOP / "tests/drivers/run"), *boot[:at], *pools, *boot[at:]]
             log = directory / f"output-{number}.log"
-            results.add(ktap_of(argv, log, Path(pools[0]) / "source"))
+            found = ktap_of(argv, log, Path(pools[0]) / "source")
+            results.add(found.under(" ".join(boot[at:])))
             rows = re.findall(r"^# client: (.*)", log.read_text(errors="replace"), re.MULTILINE)
             with (directory / "table.txt").open("a") as table:
                 table.writelines(f"{row}\n" for row in rows)

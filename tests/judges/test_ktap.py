@@ -37,6 +37,12 @@ def test_known_failures_are_not_passes():
     assert results.total() == 7
 
 
+def test_results_of_a_part():
+    """No kind of result is lost or becomes another."""
+    results = Results(["a"], ["b"], ["c"], ["d"]).under("x")
+    assert results == Results(["x: a"], ["x: b"], ["x: c"], ["x: d"])
+
+
 SCRIPT = """
 KSFT={source}/tools/testing/selftests
 . {top}/tests/kselftest/functions.sh
