@@ -1,181 +1,238 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory that is refused while the module loads, and while pools grow. The
-# module loads with less, or not at all; nothing warns, and afterwards the C
-# pools are there as before. Leaks on these paths are found by leaks.sh, which
-# runs after this.
+# Memory that is refused while the module loads, while a pool grows and while the
+# module goes: each allocation of the pools' in turn, pages and slab objects apart,
+# until none fails any more. Only those are counted that have code of a module on
+# their stack, so that the module loader, and whoever else, gets what it wants.
+# Leaks on these paths are found by leaks.sh, too, which runs after this.
 
 . "$(dirname "$0")/functions.sh"
 start module zones
 
 pages=$DEBUGFS/fail_page_alloc
 slab=$DEBUGFS/failslab
-if ! config FAIL_PAGE_ALLOC y || ! config FAILSLAB y || [ ! -d "$pages" ]; then
-	skip_all "this kernel has no fault injection"
+if [ ! -e "$pages/require-start" ] || [ ! -e "$slab/require-start" ]; then
+	skip_all "this kernel has no fault injection with a filter of stacks"
 fi
+# Where modules are. The kernel itself may be anywhere below, in its own range.
+read -r _ _ _ _ _ at _ < <(grep '^dma_pool_test ' /proc/modules)
+case $(uname -m)/$at in
+x86_64/0xffffffff[c-f]*) modules=(0xffffffffc0000000 0xffffffffff000000) ;;
+x86_64/*) modules=(0xffffffffa0000000 0xffffffffff000000) ;;
+aarch64/*) modules=(0xffff800000000000 0xffff800080000000) ;;
+*) skip_all "where modules are on this machine is not known here" ;;
+esac
+# Its pools are not made of CMA, of which injection refuses nothing.
+args=("coherent_pool=dma:192K,dma32:128K")
+whole="0 196608 131072"
+# More than the loops below can need
+many=1000
 
-args=(coherent_pool=7 coherent_pool_size=1M)
-nth=/proc/self/fail-nth
+set_fault() { echo "$2" >"$at/$1"; }
 
-# Failures for tasks that ask for it; silent, as what is injected is known.
-arm() { # PROBABILITY MINIMAL-ORDER TASKS-ONLY(Y|N)
+nothing_fails() {
 	local at
 	for at in "$pages" "$slab"; do
-		echo 0 >"$at/verbose"
-		echo N >"$at/ignore-gfp-wait"
-		echo -1 >"$at/times"
-		echo 0 >"$at/space"
-		echo 1 >"$at/interval"
+		set_fault verbose 0
+		set_fault probability 0
+		set_fault interval 1
+		set_fault space 0
+		set_fault times $many
+		set_fault ignore-gfp-wait N
+		set_fault task-filter N
+		# No stack has this.
+		set_fault require-start 1
+		set_fault require-end 2
 	done
-	echo "$3" >"$pages/task-filter"
-	echo "$2" >"$pages/min-order"
-	echo "$1" >"$pages/probability"
-	echo Y >"$slab/task-filter"
-	echo 0 >"$slab/probability"
 }
 
-disarm() { echo 0 >"$pages/probability"; echo 0 >"$slab/probability"; }
-
-# insmod and all that it reads, in memory: a guest's files come over 9p, whose
-# buffers are among the first things that could not be allocated. A request that
-# fails so may keep all files from being opened from then on. kselftest's runner
-# has each program load libstdbuf.
-unset LD_PRELOAD
-box=$(mktemp -d)
-mount -t tmpfs tmpfs "$box" || bail "no tmpfs for a copy of insmod"
-cp "$(command -v insmod)" "$box/insmod"
-cp "$MODULE" "$box/module.ko"
-for library in $(ldd "$box/insmod" | grep -o '/[^ ]*'); do
-	cp "$library" "$box/"
-done
-loader=$(echo "$box"/ld-linux*)
-own_insmod=("$loader" --library-path "$box" --argv0 insmod "$box/insmod" "$box/module.ko")
-[ -x "$loader" ] || bail "insmod is not linked to glibc"
-
-# insmod in a task whose allocations may fail.
-load_failing() {
-	output=$(echo 1 >/proc/self/make-it-fail; exec "${own_insmod[@]}" "$@" 2>&1)
+# Counts the module's allocations of this kind, and lets those fail that fail-nth
+# says, or all if a probability is given.
+may_fail() { # DIRECTORY [MINIMAL-ORDER PROBABILITY]
+	local at=$1
+	nothing_fails
+	set_fault require-start "${modules[0]}"
+	set_fault require-end "${modules[1]}"
+	echo "${2:-0}" >"$pages/min-order"
+	set_fault probability "${3:-0}"
 }
 
-as_before() {
-	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
-	tell state=ok fresh=1
-	must_pass orders_process
+# How many failed since may_fail.
+failures() { echo $((many - $(cat "$1/times"))); }
+
+# What it may say: gen_pool warns, and a pool that is missing is an error.
+announced() { expect_warnings 0-1 "vmalloc error" expect_warnings 0-1 "DMA: failed to allocate" "$@"; }
+nth() { # N COMMAND...
+	# shellcheck disable=SC2030,SC2031 # of the shell in which exec is
+	output=$(echo "$1" >/proc/self/fail-nth && shift && exec "$@" 2>&1)
 }
 
 # As at boot, whatever has grown since.
-fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
+fresh_c_pools() {
+	must_load coherent_pool=0 && must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+}
 
 c_pools() {
-	fresh_c_pools
+	must_load coherent_pool=0 && must_unload
 	c_sizes=$(all_sizes)
 	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools"
 }
 
-# No block of this order or more: the pools are made of smaller ones, or are
-# smaller; what debugfs says is what there is.
-no_large_blocks() { # ORDER
-	local loaded_with
-	fresh_c_pools
-	arm 100 "$1" Y
-	if load_failing "${args[@]}"; then
-		disarm
-		loaded_with=$(all_sizes)
-		msg "without blocks of order $1: $loaded_with"
-		tell state=ok
-		[ "$loaded_with" = "0 0 0" ] || must_pass zero_every_page
-		must_unload
-	else
-		disarm
-		msg "without blocks of order $1: $output"
+# The pages that are free without any pool; later, that none got lost.
+declare -A empty
+note_memory() {
+	must_load coherent_pool=0 || return
+	settle
+	free_memory
+	empty=([kernel]=$free_kernel [dma]=$free_dma [dma32]=$free_dma32)
+	must_unload
+}
+
+# A leak is found by its pages; there are more rounds than pages of slack.
+nothing_lost() {
+	local pool
+	memory_slack
+	slack=([kernel]=$slack_kernel [dma]=$slack_dma [dma32]=$slack_dma32)
+	must_load coherent_pool=0 || return
+	settle
+	for pool in $ZONES; do
+		wait_for 10 is_empty "$pool" ||
+			fail_with "$((empty[$pool] - $(free_pages "$pool"))) pages of the zone of $pool are lost"
+	done
+	must_unload
+}
+declare -A slack
+is_empty() { [ $((empty[$1] - $(free_pages "$1"))) -le "${slack[$1]}" ]; }
+
+# each KIND LEAST FUNCTION: calls it with 1, 2, ... until nothing fails any more.
+# With the last one all must be as it always is; at least LEAST must have failed.
+each() {
+	local kind=$1 least=$2 n failed
+	note_memory || return
+	for ((n = 1; n < many; n++)); do
+		may_fail "${!kind}"
+		"$3" "$n" || fail_with "$kind $n: a step failed"
+		failed=$(failures "${!kind}")
+		nothing_fails
+		[ ${#reasons[@]} -eq 0 ] || { fail_with "this was with $kind $n"; return; }
+		[ "$failed" != 0 ] || break
+	done
+	msg "$((n - 1)) allocations ($kind) failed in turn"
+	[ $n -gt "$least" ] || fail_with "only $((n - 1)) allocations were the pools', not $least"
+	nothing_lost
+}
+
+# A module that loads has pools of the size that debugfs says, and says what lacks;
+# or it is the files of debugfs that there was no memory for.
+load_one() { # N
+	if ! announced nth "$1" insmod "$MODULE" "${args[@]}"; then
+		[[ $output == *'Cannot allocate memory'* ]] || fail_with "insmod says '$output'"
 		! loaded || fail_with "insmod fails, but the module is there"
+		[ "$(failures "${!kind}")" = 1 ] || fail_with "insmod fails, but no allocation did"
+	else
+		! all_sizes >/dev/null || what_is_there
+		must_unload
 	fi
-	as_before
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
 }
 
-# Some blocks of more than a page, another choice each time. Single pages the
-# module loader needs as well, and it warns.
-some_blocks() { # PROBABILITY
-	local i good=0
-	fresh_c_pools
-	for i in {1..8}; do
-		arm "$1" 1 Y
-		if load_failing "${args[@]}"; then
-			disarm
-			good=$((good + 1))
-			must_unload
-		else
-			disarm
-			! loaded || fail_with "insmod fails, but the module is there"
-		fi
-	done
-	msg "$good of 8 loaded"
-	as_before
+what_is_there() {
+	local have log
+	have=$(all_sizes)
+	tell state=ok
+	[ "$have" = "0 0 0" ] || must_pass zero_every_page
+	[ "$have" != "$whole" ] || return 0
+	[ "$(failures "${!kind}")" = 1 ] || fail_with "sizes are $have, and no allocation failed"
+	log_read
+	log=$(log_since)
+	[[ $log == *'DMA: memory is short, the dma'* || $log == *'DMA: failed to allocate'* ]] ||
+		fail_with "sizes are $have, and the log does not say why"
 }
 
-# gen_pool's own allocation warns when it fails, in C's pools as well.
-insmod_nth() { # N
-	output=$(echo "$1" >$nth; exec "${own_insmod[@]}" "${args[@]}" 2>&1)
-}
-
-# The N-th allocation of insmod fails, for many N: each error path once.
-nth_allocation() { # FROM STEP TO
-	local i good=0 bad=0
-	fresh_c_pools
-	arm 0 0 Y
-	for ((i = $1; i <= $3; i += $2)); do
-		if expect_warnings 0-1 "vmalloc error" insmod_nth "$i"; then
-			good=$((good + 1))
-			must_unload
-		else
-			bad=$((bad + 1))
-			! loaded || fail_with "insmod fails, but the module is there"
-		fi
+# A pool that could not grow is as it was, and grows when it is asked again.
+grow_one() { # N
+	local kworker want=262144 size=131072
+	must_load coherent_pool=dma:128K || return
+	for kworker in 2 $(pgrep -P 2 kworker); do
+		echo "$1" 2>/dev/null >"/proc/$kworker/fail-nth"
 	done
-	disarm
-	msg "$good loaded, $bad did not"
-	[ $bad -gt 0 ] || fail_with "no allocation failed"
-	as_before
-}
-
-# Growth is refused what a request needs: the pool has none for it, grow as it
-# may by small pieces, and it works again later.
-growth_fails() { # PROVIDER
-	local pool zone large=$((256 * PAGE))
-	[ "$1" = c ] || must_load "${args[@]}" || return
-	# Not less: each fork, and each access to a file, needs some pages together.
-	arm 100 6 N
-	for pool in $ZONES; do
-		hold $(($(size_of "$pool") / PAGE - 1)) "$PAGE" "$pool" || fail_with "the $pool pool lacks pages"
+	expect_warnings 0-1 "vmalloc error" grow_once || fail_with "nobody tried to grow"
+	for kworker in 2 $(pgrep -P 2 kworker); do
+		echo 0 2>/dev/null >"/proc/$kworker/fail-nth"
 	done
-	for pool in $ZONES; do hold 1 $large "$pool"; done
-	sleep 1
-	for pool in $ZONES; do
-		# The CMA area lies in the zone of this pool, and CMA does not fail.
-		if [ "$pool" = kernel ] && [ "$(meminfo CmaTotal)" -gt 0 ]; then continue; fi
-		hold 1 $large "$pool"
-		case $pool in kernel) zone=Normal ;; *) zone=${pool^^} ;; esac
-		# Another pool may have helped out.
-		! grep -q "^wanted=$pool size=$large .*zone=$zone " "$TEST/hold" ||
-			fail_with "the $pool pool has $large bytes in one piece"
-	done
-	disarm
+	if is_size dma $size; then
+		! hold 1 $want dma || fail_with "a pool of $size bytes serves $want"
+		wait_for 20 is_size dma $((size + want)) || fail_with "it does not grow when it is asked again"
+	fi
+	expect_equal "the dma pool" "$(size_of dma)" $((size + want))
+	hold 1 $want dma || fail_with "a pool of $(size_of dma) bytes does not serve $want"
 	free_held
+	must_unload
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+}
+grow_once() {
+	! hold 1 262144 dma || fail_with "there is room already"
+	wait_for 10 growth_has_ended || return
+	# What could do without what failed goes on.
+	sleep 0.5
+}
+growth_has_ended() { [ "$(failures "${!kind}")" != 0 ] || [ "$(size_of dma)" != 131072 ]; }
+is_size() { [ "$(size_of "$1")" = "$2" ]; }
+
+# rmmod goes through, whatever C then lacks: it gets that the next time.
+unload_one() { # N
+	must_load "${args[@]}" || return
+	announced nth "$1" rmmod $NAME || fail_with "rmmod: $output"
+	! loaded || fail_with "the module is still there"
+	[ "$(failures "${!kind}")" = 1 ] || expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+	may_be_refilled || return
+}
+
+# Keeps the count of failures: none may be added.
+may_be_refilled() {
+	[ "$(all_sizes)" = "$c_sizes" ] || fresh_c_pools
+}
+
+# All C pools at once. That made of CMA lacks its bookkeeping.
+no_c_pools() {
+	must_load "${args[@]}" || return
+	may_fail "$pages" 0 100
+	expect_warnings 3 "DMA: failed to allocate" expect_warnings 0-1 "vmalloc error" must_unload
+	nothing_fails
+	! all_sizes >/dev/null || expect_equal "sizes of the C pools" "$(all_sizes)" "0 0 0"
+	fresh_c_pools
+	tell state=ok fresh=1
+	must_pass orders_process
+}
+
+# No block of this order or more. The first piece is as large as can be, further
+# ones of 128 KiB at least; what is missing then is said.
+no_large_blocks() { # ORDER
+	local size=1048576 smallest=0
+	while [ $((PAGE << smallest)) -lt 131072 ]; do smallest=$((smallest + 1)); done
+	[ "$1" -gt $smallest ] || size=$((PAGE << ($1 - 1)))
+	may_fail "$pages" "$1" 100
+	load coherent_pool=dma:1M || fail_with "insmod: $output"
+	nothing_fails
+	expect_equal "the dma pool" "$(size_of dma)" $size
+	[ $size = 1048576 ] || log_has "the dma pool lacks $(((1048576 - size) / 1024)) of 1024 KiB"
 	tell state=ok
 	must_pass zero_every_page
-	[ "$1" = c ] || must_unload
-	fresh_c_pools
-	as_before
+	must_unload
 }
 
+trap 'nothing_fails; finish' EXIT
+nothing_fails
 add "C pools as configured" c_pools
-for order in 1 5 8; do
-	add "insmod without blocks of order $order and more" no_large_blocks $order
+for order in 1 3 5 6 8; do
+	add "no blocks of order $order or more" no_large_blocks $order
 done
-add "insmod with some failing blocks" some_blocks 50
-add "insmod with one failing allocation" nth_allocation 20 15 320
-add "growth of C without memory" growth_fails c
-add "growth of the module without memory" growth_fails rust
-trap 'disarm; umount "$box"; rmdir "$box"; finish' EXIT
+for kind in pages slab; do
+	add "each allocation of insmod ($kind)" each $kind 3 load_one
+	add "each allocation of growth ($kind)" each $kind 1 grow_one
+	add "each allocation of rmmod ($kind)" each $kind 2 unload_one
+done
+add "C pools cannot come back" no_c_pools
 run_tests
