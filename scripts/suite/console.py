@@ -6,17 +6,21 @@ kselftests, which guests run as well; here it is only run. What the lines mean f
 result is for the callers.
 """
 
+import re
 import subprocess
 from pathlib import Path
 
 KSELFTEST = Path(__file__).resolve().parents[2] / "tests/kselftest"
+
+# A console that another CPU takes over in the middle of a line prints it again.
+REPLAYED = re.compile(r"[^\n]*\n\*\* replaying previous printk message \*\*\r?\n")
 
 
 def complaints(text: str) -> list[str]:
     """Returns the unexpected lines, each with its number and the test that was running."""
     judge = ["awk", "-f", KSELFTEST / "log.awk", "-v", f"complaints={KSELFTEST / 'complaints'}"]
     # A guest that dies may leave any bytes.
-    log = text.replace("\0", "").encode(errors="replace")
+    log = REPLAYED.sub("\n\n", text.replace("\0", "")).encode(errors="replace")
     done = subprocess.run(judge, input=log, stdout=subprocess.PIPE, check=False)
     lines = done.stdout.decode(errors="replace").splitlines()
     if done.returncode not in (0, 1) or bool(lines) != (done.returncode == 1):
