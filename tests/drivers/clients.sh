@@ -39,7 +39,7 @@ client() { # DEVICE c|module|builtin
 		count_end
 		return
 	fi
-	unbind
+	blocks_out=$out unbind
 	count_end
 	# shellcheck disable=SC2059
 	printf "# $row" "$device" "$2" "$allocs" "$frees" "$chunks" "$failed" \

@@ -57,12 +57,16 @@ count_now() {
 }
 
 count_end() {
-	local missed
+	local missed warned
 	echo 0 >"$tracing/tracing_on"
 	count_now
 	missed=$(awk '{ n += $NF } END { print n + 0 }' "$tracing/kprobe_profile")
 	missed=$((missed + $(awk '/^(overrun|dropped events):/ { n += $NF } END { print n + 0 }' "$tracing"/per_cpu/cpu*/stats)))
 	[ "$missed" = 0 ] || fail_with "$missed calls were not counted"
+	# Of drivers, none asks for memory that it can do without.
+	log_read
+	warned=$(log_since | grep -v '^dma_pool_test: ' | grep -c 'DMA pool exhausted for ')
+	expect_equal "the number of warnings" "$warned" "$failed"
 	echo 0 >"$tracing/events/enable"
 	echo >"$tracing/kprobe_events"
 }

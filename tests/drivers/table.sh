@@ -2,21 +2,11 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # used by those that source this
 #
-# How a row of devices.table is read, on the host and in the guest.
+# The fields of a row of devices.table, for the host and for the guest; how it is cut
+# into them is in tests/lib.
+
+# shellcheck source=tests/lib/table.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../lib/table.sh"
 
 # Reads the next row from stdin; fails at the end.
-read_device() {
-	local line
-	while IFS= read -r line; do
-		[[ $line != '#'* && $line == *'|'* ]] || continue
-		IFS='|' read -r device driver slot disk_size pools warns qemu fio <<<"$line"
-		read -r device <<<"$device"
-		read -r driver <<<"$driver"
-		read -r slot <<<"$slot"
-		read -r disk_size <<<"$disk_size"
-		read -r pools <<<"$pools"
-		read -r warns <<<"$warns"
-		return 0
-	done
-	return 1
-}
+read_device() { read_row device driver slot disk_size pools warns qemu fio; }
