@@ -225,8 +225,9 @@ mod tests {
         reader.end.wait_for_completion();
         assert_eq!(returned, 0);
         assert_eq!(kept, 1);
-        // Nobody else runs meanwhile on a single CPU.
-        assert!(spins.is_some() || nr_cpu_ids() == 1);
+        // Without another CPU that runs meanwhile, all of this says nothing. Preparing a chunk
+        // may itself wait for readers, where memory is remapped.
+        assert!(spins.is_some() || nr_cpu_ids() == 1 || cfg!(CONFIG_DMA_DIRECT_REMAP));
         assert_eq!(reader.returned.load(Relaxed), 1);
         assert_eq!(count(&reader.table, Zone::Dma32), 2);
         Ok(())
