@@ -234,6 +234,22 @@ mod tests {
         Ok(())
     }
 
+    /// Neither work that was waiting then, nor what it would add.
+    #[test]
+    fn nothing_grows_after_the_memory_went_back() -> Result {
+        for _ in 0..4 {
+            let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+
+            dma32(&pools)?.want(4 * SIZE);
+            schedule(pools.as_arc_borrow());
+            pools.retire();
+            // Whatever is left, it has run when this returns.
+            stop(&pools);
+            assert_eq!(pools.table.read(&rcu::read_lock()).iter().count(), 0);
+        }
+        Ok(())
+    }
+
     #[test]
     fn grows_to_fit_a_request_that_failed() -> Result {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;

@@ -234,6 +234,11 @@ pub(super) fn dma32(pools: &Pools) -> Result<&Pool> {
     pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)
 }
 
+/// A device that can address nothing.
+///
+/// # Safety
+///
+/// Nothing is required; `phys_addr_ok` is of an unsafe type.
 pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: usize) -> bool {
     false
 }

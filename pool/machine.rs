@@ -37,8 +37,10 @@ pub(crate) fn describe() -> Machine {
         total_ram: unsafe { bindings::totalram_pages() as usize }.saturating_mul(PAGE_SIZE),
         populated,
         remap: cfg!(CONFIG_DMA_DIRECT_REMAP),
-        // SAFETY: An FFI call with no additional requirements.
-        encryption: encryption(|attr| unsafe { bindings::cc_platform_has(attr) }),
+        encryption: encryption(|attr| {
+            // SAFETY: An FFI call with no additional requirements.
+            unsafe { bindings::cc_platform_has(attr) }
+        }),
     }
 }
 
