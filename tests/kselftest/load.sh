@@ -181,7 +181,10 @@ twice() {
 # The memory of the module is back before C asks for its own.
 from_full_zone() {
 	must_load "coherent_pool=dma:$(managed DMA)" || return
+	# And what the C pools have given back, so that there is room only where the module was.
+	echo dma >"$TEST/hog" || fail_with "the zone cannot be filled"
 	must_unload
+	echo free >"$TEST/hog"
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
 	log_has_not "failed to allocate"
 }
