@@ -275,7 +275,7 @@ mod builtin {
     ///
     /// Called once, as a `postcore_initcall()`.
     #[export]
-    pub unsafe extern "C" fn rust_dma_pool_init() -> c_int {
+    unsafe extern "C" fn rust_dma_pool_init() -> c_int {
         // A machine has to boot, so that a value that is not understood counts as absent.
         let (request, _) = Options::of_kernel_command_line().parse();
 
@@ -296,7 +296,7 @@ mod builtin {
     ///
     /// As [`crate::alloc`].
     #[export]
-    pub unsafe extern "C" fn dma_alloc_from_pool(
+    unsafe extern "C" fn dma_alloc_from_pool(
         dev: *mut bindings::device,
         size: usize,
         cpu_addr: *mut *mut c_void,
@@ -314,7 +314,7 @@ mod builtin {
     ///
     /// As [`crate::free`].
     #[export]
-    pub unsafe extern "C" fn dma_free_from_pool(
+    unsafe extern "C" fn dma_free_from_pool(
         _dev: *mut bindings::device,
         start: *mut c_void,
         size: usize,
@@ -329,7 +329,7 @@ mod builtin {
     ///
     /// As [`crate::free_page`].
     #[export]
-    pub unsafe extern "C" fn dma_free_from_pool_page(
+    unsafe extern "C" fn dma_free_from_pool_page(
         _dev: *mut bindings::device,
         page: *mut bindings::page,
         size: usize,

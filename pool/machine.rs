@@ -34,7 +34,7 @@ pub(crate) fn describe() -> Machine {
         max_block: PAGE_SIZE << MAX_ORDER,
         // CAST: `unsigned long` is `usize` in the kernel.
         // SAFETY: An FFI call with no additional requirements.
-        total_ram: unsafe { bindings::totalram_pages() as usize }.saturating_mul(PAGE_SIZE),
+        total_ram: unsafe { bindings::totalram_pages() }.saturating_mul(PAGE_SIZE),
         populated,
         remap: cfg!(CONFIG_DMA_DIRECT_REMAP),
         encryption: encryption(|attr| {

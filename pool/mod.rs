@@ -201,7 +201,10 @@ impl Pools {
     /// # Context
     ///
     /// Process context; sleeps.
-    #[cfg_attr(not(MODULE), expect(dead_code, reason = "what is built in stays"))]
+    #[cfg_attr(
+        not(any(MODULE, CONFIG_KUNIT = "y")),
+        expect(dead_code, reason = "what is built in stays")
+    )]
     pub(crate) fn retire(self: &Arc<Self>) {
         growth::stop(self);
         // Without memory for an empty table, the last reference gives all back.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import ktap
 from .ktap import Results
-from .mutants_patch import DEATHS, TREE, WORK, Mutant, Patched, Report
+from .mutants_patch import DEATHS, TREE, WORK, Mutant, Patched, Report, is_clean
 from .stages import HIGH_CMA, SCRIPTS, TOP, Broken, call, kernel, start
 
 # Seconds for one script; more where a kernel checks all that it does, or is arm64's
@@ -45,8 +45,8 @@ def build(name: str, variant: str, kdir: Path) -> Path:
     return Path(path.decode().strip())
 
 
-def boot(variant: str, script: str, modules: dict[str, Path]) -> dict[str, Results]:
-    """Runs a script with one module after the other in a guest.
+def boot(variant: str, script: str, only: str, modules: dict[str, Path]) -> dict[str, Results]:
+    """Runs a script, or only these tests of it, with one module after the other in a guest.
 
     What is missing in the result was not reached. The last one there says so if
     the guest did not survive it.
@@ -58,7 +58,10 @@ def boot(variant: str, script: str, modules: dict[str, Path]) -> dict[str, Resul
     parameters = (TOP / "tests/kselftest" / ("cmdline.arm64" if arm64 else "cmdline")).read_text()
     limit = LIMIT.get(variant, LONG_LIMIT)
     # kselftest's runner ends a script that takes too long, but not what hangs in the kernel.
-    steps = [f"export TIMEOUT={limit}", f"patience() {{ {PATIENCE.format(limit + 60)}; }}"]
+    steps = [
+        f"export TIMEOUT={limit} DMA_POOL_TESTS='{only}'",
+        f"patience() {{ {PATIENCE.format(limit + 60)}; }}",
+    ]
     for name, module in modules.items():
         steps += [
             f"echo '=== {name} begins'",
@@ -91,10 +94,12 @@ class Guests:
     variant: str
     script: str
     report: Report
+    tried: list[Mutant] = field(default_factory=list)
     modules: dict[str, Path] = field(default_factory=dict)
 
     def prepare(self, mutants: list[Mutant]) -> list[Mutant]:
         """Builds a module for each; what cannot be built has had its result."""
+        self.tried = mutants
         ready = []
         for mutant in mutants:
             try:
@@ -108,29 +113,28 @@ class Guests:
                 self.report.error(mutant, str(broken))
         return ready
 
-    def boot(self, names: list[str]) -> dict[str, Results]:
-        """Runs the script with these modules in one guest."""
-        return boot(self.variant, self.script, {name: self.modules[name] for name in names})
+    def boot(self, mutants: list[Mutant], names: list[str]) -> dict[str, Results]:
+        """Runs what tests these mutants, with the modules of these names, in one guest."""
+        tests = {mutant.test for mutant in mutants}
+        # KUnit's tests are one test of a script.
+        all_named = "" not in tests and self.script != "kunit.sh"
+        only = "|".join(sorted(tests)) if all_named else ""
+        return boot(self.variant, self.script, only, {name: self.modules[name] for name in names})
 
     @cached_property
-    def problem(self) -> str:
-        """What is wrong without any fault, in a guest of its own; nothing if all is well."""
-        clean = self.boot([CONTROL]).get(CONTROL, Results())
-        return (
-            ""
-            if is_clean(clean)
-            else f"without a fault: {', '.join(clean.failed) or 'nothing runs'}"
-        )
+    def control(self) -> Results:
+        """What the module as it is does in a guest of its own."""
+        return self.boot(self.tried, [CONTROL]).get(CONTROL, Results())
 
     def run(self, group: list[Mutant]) -> None:
         """Gives each a result, with few guests."""
         if len(group) == 1:
             self.alone(group[0])
             return
-        found = self.boot([*(mutant.name for mutant in group), CONTROL])
+        found = self.boot(group, [*(mutant.name for mutant in group), CONTROL])
         if is_clean(found.get(CONTROL, Results())):
             for mutant in group:
-                self.report.verdict(mutant, found[mutant.name].failed)
+                self.report.verdict(mutant, found[CONTROL], found[mutant.name])
             return
         # A fault that ends the guest, or spoils it for those after it.
         reached = sum(mutant.name in found for mutant in group)
@@ -148,16 +152,8 @@ class Guests:
 
     def alone(self, mutant: Mutant) -> None:
         """A guest for this one."""
-        if self.problem:
-            self.report.error(mutant, self.problem)
-            return
-        found = self.boot([mutant.name])
+        found = self.boot([mutant], [mutant.name])
         if mutant.name in found:
-            self.report.verdict(mutant, found[mutant.name].failed)
+            self.report.verdict(mutant, self.control, found[mutant.name])
         else:
             self.report.error(mutant, f"the guest died before {self.script} began")
-
-
-def is_clean(results: Results) -> bool:
-    """Something passed, and nothing failed."""
-    return bool(results.passed) and not results.failed

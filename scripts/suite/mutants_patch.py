@@ -34,6 +34,10 @@ class Mutant:
     not_caught: str = ""
     fast: bool = False
 
+    def is_tested_by(self, names: list[str]) -> bool:
+        """Whether the test that has to notice is among them; any is if none is named."""
+        return not self.test or any(is_name(name, self.test) for name in names)
+
     def guest(self) -> tuple[str, str] | None:
         """The kernel and the script of those that need a guest."""
         match = SCRIPT.match(self.caught_by)
@@ -60,19 +64,35 @@ class Report:
         print(f"# error: {problem}")
         self.line(self.results.failed, mutant, "not ok", "error")
 
-    def verdict(self, mutant: Mutant, failed: list[str]) -> None:
-        """It was tried, and these tests failed."""
-        names = [name.rpartition(": ")[2] for name in failed]
-        who = next((name for name in names if name in (mutant.test, *DEATHS)), "")
-        if not mutant.test and names:
-            who = names[0]
-        if who:
-            self.line(self.results.passed, mutant, "ok", f"caught by {mutant.caught_by}: {who}")
-            return
-        print(f"# not caught by {mutant.caught_by}{mutant.test and ': ' + mutant.test}")
-        for name in failed:
-            print(f"# though it fails: {name}")
-        self.line(self.results.failed, mutant, "not ok", "survived")
+    def verdict(self, mutant: Mutant, control: Results, results: Results) -> None:
+        """It was tried; control is what the tests said without the fault."""
+        if not is_clean(control):
+            self.error(mutant, f"without a fault: {', '.join(control.failed) or 'nothing runs'}")
+        elif not mutant.is_tested_by(control.passed):
+            self.error(mutant, f"without a fault this does not run: {mutant.test}")
+        elif death := next((name for name in results.failed if name in DEATHS), ""):
+            self.caught(mutant, death)
+        elif results.failed and mutant.is_tested_by(results.failed):
+            self.caught(mutant, mutant.test or results.failed[0].rpartition(": ")[2])
+        else:
+            print(f"# not caught by {mutant.caught_by}{mutant.test and ': ' + mutant.test}")
+            for name in results.failed:
+                print(f"# though it fails: {name}")
+            self.line(self.results.failed, mutant, "not ok", "survived")
+
+    def caught(self, mutant: Mutant, test: str) -> None:
+        """As it should be."""
+        self.line(self.results.passed, mutant, "ok", f"caught by {mutant.caught_by}: {test}")
+
+
+def is_name(name: str, test: str) -> bool:
+    """Whether a result is that of a test, whose name may be the last part of it only."""
+    return re.search(rf"(^|: |::){re.escape(test)}$", name) is not None
+
+
+def is_clean(results: Results) -> bool:
+    """Something passed, and nothing failed."""
+    return bool(results.passed) and not results.failed
 
 
 def read(patch: Path) -> Mutant:
@@ -117,7 +137,7 @@ class Patched:
     """While this is entered, the copy has a fault."""
 
     def __init__(self, mutant: Mutant) -> None:
-        self.argv = ["patch", "--silent", "-p1", "-F0", "-d", str(TREE), "-i", str(mutant.patch)]
+        self.argv = ["patch", "--silent", "-p1", "-d", str(TREE), "-i", str(mutant.patch)]
 
     def __enter__(self) -> None:
         argv = [*self.argv, "--dry-run"]
