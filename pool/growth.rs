@@ -7,7 +7,11 @@
 //! is out of memory is not searched anew for every allocation.
 
 use kernel::{
-    bindings, impl_has_work,
+    bindings::{
+        self,
+        MAX_PAGE_ORDER, //
+    },
+    impl_has_work,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -23,14 +27,16 @@ use kernel::{
 };
 
 use super::{
-    chunk::Chunk,
+    pool::Pool,
+    Pools, //
+};
+
+use crate::{
+    memory::chunk::Chunk,
     policy::{
         self,
-        Growth, //
+        OrderRange, //
     },
-    zone_pool::Pool,
-    Pools,
-    MAX_ORDER, //
 };
 
 impl_has_work! {
@@ -50,11 +56,11 @@ impl WorkItem for Pools {
 }
 
 impl Pool {
-    /// Remembers a request of `size` bytes that found no free piece. Any context.
-    pub(super) fn want(&self, size: usize) {
+    /// Remembers a request of `size` bytes that found no free block. Any context.
+    pub(super) fn record_failure(&self, size: usize) {
         // Two requests at once may lose the larger; it will ask again.
-        if size > self.wanted.load(Relaxed) {
-            self.wanted.store(size, Relaxed);
+        if size > self.failed_size.load(Relaxed) {
+            self.failed_size.store(size, Relaxed);
         }
     }
 }
@@ -64,27 +70,27 @@ impl Pools {
     ///
     /// Process context; may sleep.
     pub(super) fn grow(&self, pool: &Pool) {
-        let wanted = pool.wanted.xchg(0, Relaxed);
+        let failed_size = pool.failed_size.xchg(0, Relaxed);
 
-        if wanted == 0 && !pool.is_low() {
+        if failed_size == 0 && !pool.is_low() {
             return;
         }
-        // A request that no block can hold is not a reason to do, or to give up, anything.
+        // No chunk can hold such a request: it is forgotten, and changes nothing.
         let size = pool.size.load(Relaxed);
-        let Some(orders) = policy::growth(size, wanted, PAGE_SIZE, MAX_ORDER) else {
+        let Some(orders) = policy::growth(size, failed_size, PAGE_SIZE, MAX_PAGE_ORDER) else {
             return;
         };
 
         if self.add_chunk(pool, orders).is_ok() {
-            pool.low.store(pool.initial, Relaxed);
+            pool.low_wmark.store(pool.initial, Relaxed);
         } else {
-            pool.low.store(pool.avail() / 2, Relaxed);
+            pool.low_wmark.store(pool.avail() / 2, Relaxed);
         }
     }
 
     /// Adds a chunk, if there is memory for one that is of use.
-    fn add_chunk(&self, pool: &Pool, orders: Growth) -> Result {
-        let chunk = Chunk::new(pool.zone, orders.first, orders.last, pool.cc_shared)?;
+    fn add_chunk(&self, pool: &Pool, orders: OrderRange) -> Result {
+        let chunk = Chunk::new(pool.zone, orders, pool.cc_shared)?;
         let size = chunk.size();
 
         // First, as requests are served from the chunk before `add` returns.
@@ -95,7 +101,7 @@ impl Pools {
     }
 }
 
-/// Has the work item run soon. Any context but NMI.
+/// Queues the work item. Any context but NMI.
 pub(super) fn schedule(pools: ArcBorrow<'_, Pools>) {
     // The queue that C's `schedule_work()` uses.
     //
@@ -124,24 +130,26 @@ pub(crate) fn stop(pools: &Arc<Pools>) {
 #[kunit_tests(rust_dma_pool_growth)]
 mod tests {
     use super::*;
-    use crate::pool::{
-        failure::Failure,
-        kunit::{
-            alloc,
-            dma32,
-            free,
-            never,
-            pools_in,
-            pools_with,
-            request,
-            SIZE, //
-        },
-        set_memory::trial,
-        zone::{
+    use crate::{
+        memory::set_memory::fault_injection,
+        policy::zones::{
             Zone,
             ZoneSet, //
         },
-        Request, //
+        pool::{
+            kunit::{
+                alloc,
+                dma32,
+                free,
+                never,
+                pools_in,
+                pools_with,
+                request,
+                SIZE, //
+            },
+            AllocRequest, //
+        },
+        report::failure::Failure,
     };
     use kernel::sync::rcu;
 
@@ -171,9 +179,9 @@ mod tests {
         assert_eq!(result, Some(Failure::Exhausted));
         for (zone, pool) in pools.pools.iter() {
             let pool = pool.as_ref().ok_or(EINVAL)?;
-            let wanted = pool.wanted.load(Relaxed);
+            let failed_size = pool.failed_size.load(Relaxed);
             // The work item may have run.
-            let asked = wanted == 4 * SIZE || pool.size.load(Relaxed) > SIZE;
+            let asked = failed_size == 4 * SIZE || pool.size.load(Relaxed) > SIZE;
 
             assert_eq!(asked, zone == Zone::Kernel);
         }
@@ -185,7 +193,7 @@ mod tests {
     fn a_device_that_rejects_all_does_not_make_it_grow() -> Result {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
         let pool = dma32(&pools)?;
-        let picky = Request {
+        let picky = AllocRequest {
             phys_addr_ok: Some(never),
             ..request(Zone::Dma32, SIZE)
         };
@@ -193,7 +201,7 @@ mod tests {
 
         stop(&pools);
         assert_eq!(result, Some(Failure::Exhausted));
-        assert_eq!(pool.wanted.load(Relaxed), 0);
+        assert_eq!(pool.failed_size.load(Relaxed), 0);
         assert_eq!(pool.size.load(Relaxed), SIZE);
         // What was rejected is free again.
         let all = alloc(&pools, Zone::Dma32, SIZE);
@@ -209,12 +217,12 @@ mod tests {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
         let pool = dma32(&pools)?;
 
-        pool.want(2 * SIZE);
-        pool.want(4 * SIZE);
-        pool.want(SIZE);
-        assert_eq!(pool.wanted.load(Relaxed), 4 * SIZE);
+        pool.record_failure(2 * SIZE);
+        pool.record_failure(4 * SIZE);
+        pool.record_failure(SIZE);
+        assert_eq!(pool.failed_size.load(Relaxed), 4 * SIZE);
         pools.grow(pool);
-        assert_eq!(pool.wanted.load(Relaxed), 0);
+        assert_eq!(pool.failed_size.load(Relaxed), 0);
         assert!(pool.size.load(Relaxed) >= 5 * SIZE);
         Ok(())
     }
@@ -222,7 +230,7 @@ mod tests {
     /// Nobody else gives back the reference of a work item that never ran.
     #[test]
     fn pools_go_although_they_were_about_to_grow() -> Result {
-        let before = trial::shared_pages();
+        let before = fault_injection::shared_pages();
 
         for _ in 0..8 {
             let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
@@ -230,7 +238,7 @@ mod tests {
             schedule(pools.as_arc_borrow());
             stop(&pools);
         }
-        assert_eq!(trial::shared_pages(), before);
+        assert_eq!(fault_injection::shared_pages(), before);
         Ok(())
     }
 
@@ -240,9 +248,9 @@ mod tests {
         for _ in 0..4 {
             let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
 
-            dma32(&pools)?.want(4 * SIZE);
+            dma32(&pools)?.record_failure(4 * SIZE);
             schedule(pools.as_arc_borrow());
-            pools.retire();
+            pools.release_memory();
             // Whatever is left, it has run when this returns.
             stop(&pools);
             assert_eq!(pools.table.read(&rcu::read_lock()).iter().count(), 0);

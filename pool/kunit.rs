@@ -16,19 +16,24 @@ use kernel::{
 };
 
 use super::{
-    failure::Failure,
     growth,
-    policy::Plan,
-    set_memory::trial,
-    zone::{
-        PerZone,
-        Zone,
-        ZoneSet, //
-    },
-    zone_pool::Pool,
+    pool::Pool,
+    AllocRequest,
     Block,
-    Pools,
-    Request, //
+    Pools, //
+};
+
+use crate::{
+    memory::set_memory::fault_injection,
+    policy::{
+        zones::{
+            PerZone,
+            Zone,
+            ZoneSet, //
+        },
+        Plan, //
+    },
+    report::failure::Failure,
 };
 
 /// Bytes in each pool of these tests.
@@ -117,11 +122,11 @@ mod tests {
 
     #[test]
     fn decrypted_pools_serve_who_wants_them_decrypted() -> Result {
-        let before = trial::shared_pages();
+        let before = fault_injection::shared_pages();
         let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
-        let initial = trial::shared_pages();
+        let initial = fault_injection::shared_pages();
         let want = |cc_shared| {
-            let request = Request {
+            let request = AllocRequest {
                 cc_shared,
                 ..request(Zone::Kernel, 4 * SIZE)
             };
@@ -133,17 +138,17 @@ mod tests {
 
         growth::stop(&pools);
         pools.grow(pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?);
-        let grown = trial::shared_pages();
+        let grown = fault_injection::shared_pages();
         let freed = want(true).map(|block| free(&pools, &block, 4 * SIZE));
 
-        pools.retire();
+        pools.release_memory();
         drop(pools);
         assert_eq!(initial - before, SIZE / PAGE_SIZE);
         assert_eq!(private, Some(Failure::Missing));
         assert_eq!(exhausted, Some(Failure::Exhausted));
         assert!(grown - initial >= 4 * SIZE / PAGE_SIZE);
         assert_eq!(freed, Ok(true));
-        assert_eq!(trial::shared_pages(), before);
+        assert_eq!(fault_injection::shared_pages(), before);
         Ok(())
     }
 
@@ -151,19 +156,19 @@ mod tests {
     fn pools_that_cannot_be_decrypted_are_not_made_and_do_not_grow() -> Result {
         let zone = ZoneSet::EMPTY.with(Zone::Dma32);
 
-        trial::fail(true, false);
+        fault_injection::fail(true, false);
         let none = pools_with(zone, false, true);
 
-        trial::fail(false, false);
+        fault_injection::fail(false, false);
         let pools = pools_with(zone, false, true)?;
         let pool = dma32(&pools)?;
 
-        trial::fail(true, false);
-        pool.want(4 * SIZE);
+        fault_injection::fail(true, false);
+        pool.record_failure(4 * SIZE);
         pools.grow(pool);
-        trial::fail(false, false);
+        fault_injection::fail(false, false);
         let size = pool.size.load(Relaxed);
-        let low = pool.low.load(Relaxed);
+        let low_wmark = pool.low_wmark.load(Relaxed);
 
         // It tries again when half of what was free is gone, and then it is as at first.
         pool.in_use.store(SIZE / 2, Relaxed);
@@ -176,13 +181,13 @@ mod tests {
         let grown = pool.size.load(Relaxed);
 
         pool.in_use.store(0, Relaxed);
-        pools.retire();
+        pools.release_memory();
         assert!(none?.present.is_empty());
         assert_eq!(size, SIZE);
-        assert_eq!(low, SIZE / 2);
+        assert_eq!(low_wmark, SIZE / 2);
         assert_eq!((still, again), (false, true));
         assert_eq!(grown, 2 * SIZE);
-        assert_eq!(pool.low.load(Relaxed), pool.initial);
+        assert_eq!(pool.low_wmark.load(Relaxed), pool.initial);
         Ok(())
     }
 
@@ -201,7 +206,7 @@ mod tests {
         );
         // Before anything is set up, nobody can have switched it off.
         assert_eq!(
-            crate::serve(None, &rcu::read_lock(), &request(Zone::Kernel, 1)).err(),
+            crate::entry::serve(None, &rcu::read_lock(), &request(Zone::Kernel, 1)).err(),
             Some(Failure::Missing)
         );
         Ok(())
@@ -220,8 +225,8 @@ pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Res
     Pools::new(&Plan { pools, disabled }, cc_shared)
 }
 
-pub(super) fn request(zone: Zone, size: usize) -> Request {
-    Request {
+pub(super) fn request(zone: Zone, size: usize) -> AllocRequest {
+    AllocRequest {
         dev: core::ptr::null_mut(),
         size,
         zone,

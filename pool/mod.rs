@@ -3,38 +3,23 @@
 //! The atomic DMA pools: memory that is ready for devices before anyone asks, for drivers that
 //! allocate where they must not sleep.
 //!
-//! Here all pools are created, and requests find their pool and the way back. The files beside
-//! this one do the parts:
+//! Here all pools are created, requests find their pool, and blocks find the way back. The files
+//! beside this one do the parts:
 //!
-//! - [`param`] and [`policy`] (pure, with [`zone`]): which pools there are, and how they grow;
-//! - [`zone_pool`]: one pool, and how it serves a request;
-//! - [`chunk`] with [`gen_pool`]: one piece of memory, and the allocator of its pages;
-//! - [`block`], [`shared`] with [`set_memory`]: pages for a chunk, and what makes them fit for devices;
+//! - [`pool`]: one pool, and how it serves a request;
 //! - [`table`]: the chunks of all pools, walked without a lock;
-//! - [`growth`]: the work item that adds chunks;
-//! - [`machine`]: what the running kernel says about the machine;
-//! - [`failure`] with [`ratelimit`]: what is said when a request cannot be served;
-//! - [`debugfs`]: sizes and counters for people.
+//! - [`growth`]: the work item that adds chunks.
 //!
-//! Nothing here knows whether it is a module or built in.
+//! What a chunk is made of is in [`memory`](crate::memory), which pools there shall be in
+//! [`policy`](crate::policy), and what is said about a request that fails in
+//! [`report`](crate::report).
 
-mod block;
-pub(crate) mod chunk;
-pub(crate) mod debugfs;
-pub(crate) mod failure;
-pub(crate) mod gen_pool;
-pub(crate) mod growth;
+mod growth;
 #[cfg(CONFIG_KUNIT = "y")]
 mod kunit;
-pub(crate) mod machine;
-pub(crate) mod param;
-pub(crate) mod policy;
-pub(crate) mod ratelimit;
-mod set_memory;
-mod shared;
-pub(crate) mod table;
-pub(crate) mod zone;
-mod zone_pool;
+#[expect(clippy::module_inception, reason = "one pool among the pools")]
+mod pool;
+mod table;
 
 use kernel::{
     bindings,
@@ -57,35 +42,39 @@ use kernel::{
 };
 
 use self::{
-    chunk::Chunk,
-    failure::Failure,
-    policy::Plan,
-    ratelimit::RateLimit,
+    pool::{
+        AllocError,
+        Pool, //
+    },
     table::{
         Chunks,
         Table, //
     },
-    zone::{
-        search_order,
-        PerZone,
-        Zone,
-        ZoneSet, //
-    },
-    zone_pool::{
-        Miss,
-        Pool, //
-    },
 };
 
-/// Largest order of a block of the page allocator.
-const MAX_ORDER: u32 = bindings::MAX_PAGE_ORDER;
+use crate::{
+    memory::chunk::Chunk,
+    policy::{
+        zones::{
+            search_order,
+            PerZone,
+            Zone,
+            ZoneSet, //
+        },
+        Plan, //
+    },
+    report::{
+        failure::Failure,
+        ratelimit::RateLimit, //
+    },
+};
 
 /// Asks whether a device can address a block, as `phys_addr_ok` of `dma_alloc_from_pool()`.
 pub(crate) type PhysAddrOk =
     Option<unsafe extern "C" fn(*mut bindings::device, PhysAddr, usize) -> bool>;
 
 /// What a caller of `dma_alloc_from_pool()` wants.
-pub(crate) struct Request {
+pub(crate) struct AllocRequest {
     /// The device; may be NULL. Only passed on and named in messages.
     pub(crate) dev: *mut bindings::device,
     /// Bytes.
@@ -109,17 +98,17 @@ pub(crate) struct Block {
 /// All pools of the machine.
 #[pin_data]
 pub(crate) struct Pools {
-    pools: PerZone<Option<Pool>>,
+    pub(crate) pools: PerZone<Option<Pool>>,
     /// The zones whose pool exists.
     present: ZoneSet,
     /// Whether the user wants no pools.
     disabled: bool,
     /// Size of the pools that do not exist, for debugfs: 0.
-    no_size: Atomic<usize>,
+    pub(crate) no_size: Atomic<usize>,
     /// Requests that failed because the user wants no pools.
-    disabled_allocs: Atomic<usize>,
+    pub(crate) disabled_allocs: Atomic<usize>,
     #[pin]
-    disabled_limit: RateLimit,
+    pub(crate) disabled_limit: RateLimit,
     #[pin]
     table: Table,
     #[pin]
@@ -193,7 +182,7 @@ impl Pools {
         }
     }
 
-    /// Gives the memory back as early as nobody can ask for any more.
+    /// Gives all memory back, before the pools themselves go.
     ///
     /// No block is out, and [`alloc`](Self::alloc) is not called any more; [`free`](Self::free) may
     /// still be asked about addresses that are from elsewhere.
@@ -205,13 +194,13 @@ impl Pools {
         not(any(MODULE, CONFIG_KUNIT = "y")),
         expect(dead_code, reason = "what is built in stays")
     )]
-    pub(crate) fn retire(self: &Arc<Self>) {
+    pub(crate) fn release_memory(self: &Arc<Self>) {
         growth::stop(self);
         // Without memory for an empty table, the last reference gives all back.
         let _ = self.table.clear();
     }
 
-    /// Serves a request from the first pool that can, and has a pool grow that is low or full.
+    /// Serves a request from the first pool that can. A pool that is low or full grows soon after.
     ///
     /// The pools are searched in the order of C's `dma_guess_pool()`; those of the other kind of
     /// memory (`cc_shared`) are passed over.
@@ -222,7 +211,7 @@ impl Pools {
     pub(crate) fn alloc(
         self: ArcBorrow<'_, Self>,
         guard: &rcu::Guard,
-        request: &Request,
+        request: &AllocRequest,
     ) -> Result<Block, Failure> {
         let chunks = self.table.read(guard);
         let size = whole_pages(request.size);
@@ -250,13 +239,13 @@ impl Pools {
                     unsafe { block.virt.write_bytes(0, size) };
                     return Ok(block);
                 }
-                Err(Miss::Full) => full = full.or(Some(pool)),
-                Err(Miss::Rejected) => (),
+                Err(AllocError::NoSpace) => full = full.or(Some(pool)),
+                Err(AllocError::NotAddressable) => (),
             }
         }
 
         if let Some(pool) = full {
-            pool.want(size);
+            pool.record_failure(size);
             growth::schedule(self);
         }
         Err(match (found, self.disabled) {

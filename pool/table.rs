@@ -5,7 +5,7 @@
 //! The table is published copy-on-write: whoever changes it makes a new one, publishes that, waits
 //! for an RCU grace period and drops the old. A chunk lives as long as a table that lists it, and a
 //! reference into a table as long as the RCU guard it was read under. Which chunks there should be
-//! is decided elsewhere.
+//! is decided in [`pool`](super::pool) and [`growth`](super::growth).
 
 use kernel::{
     new_mutex,
@@ -23,9 +23,9 @@ use kernel::{
     },
 };
 
-use super::{
-    chunk::Chunk,
-    zone::Zone, //
+use crate::{
+    memory::chunk::Chunk,
+    policy::zones::Zone, //
 };
 
 /// One state of the table. It does not change any more once it is published.
@@ -182,7 +182,7 @@ mod tests {
     fn one_chunk() -> Result<Chunks> {
         let mut chunks = Chunks::new();
 
-        chunks.push(Chunk::new(Zone::Dma32, 0, 0, false)?)?;
+        chunks.push(Chunk::of_order(Zone::Dma32, 0)?)?;
         Ok(chunks)
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let before = reader.table.read(&guard);
 
         system_unbound().try_spawn(GFP_ATOMIC, move || {
-            let chunk = Chunk::new(Zone::Dma32, 1, 0, false);
+            let chunk = Chunk::of_order(Zone::Dma32, 1);
             let result = chunk.and_then(|chunk| writer.table.add(chunk));
 
             writer
@@ -238,7 +238,7 @@ mod tests {
         let table = KBox::pin_init(Table::new(one_chunk()?), GFP_KERNEL)?;
         let before = count(&table, Zone::Dma32);
 
-        table.add(Chunk::new(Zone::Dma32, 1, 0, false)?)?;
+        table.add(Chunk::of_order(Zone::Dma32, 1)?)?;
         assert_eq!(before, 1);
         assert_eq!(count(&table, Zone::Dma32), 2);
         assert_eq!(count(&table, Zone::Dma), 0);

@@ -34,7 +34,7 @@ count_begin() {
 	# has one.
 	probe 'p:pools/chunk gen_pool_add_owner'
 	if loaded; then
-		symbol=$(rust_symbol linkage6module5alloc)
+		symbol=$(rust_symbol 6module5alloc)
 		[ -n "$symbol" ] || bail "the module has no alloc()"
 		probe "r64:pools/rust_alloc $NAME:$symbol page=\$retval"
 	fi

@@ -49,7 +49,7 @@ def test_each_example_is_a_complaint(line: str):
 def alarms() -> list[str]:
     """The texts of the errors that the pools print, with 1 for each argument."""
     texts = []
-    for path in [*TOP.glob("*.rs"), *TOP.glob("pool/*.rs")]:
+    for path in [*TOP.glob("*.rs"), *TOP.glob("*/*.rs")]:
         for text in re.findall(r'pr_err!\(\s*"((?:[^"\\]|\\.)*)"', path.read_text()):
             texts.append(re.sub(r"\{.*?\}", "1", text.replace("\\n", "")))
         for text in re.findall(r'pr_warn!\(\s*"([^"]*leaking[^"]*)"', path.read_text()):

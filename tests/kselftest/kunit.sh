@@ -13,9 +13,9 @@ if ! config KUNIT y; then
 	skip_all "this kernel has no CONFIG_KUNIT"
 fi
 
-names='rust_dma_pool rust_dma_pool_chunk rust_dma_pool_gen_pool rust_dma_pool_growth
-rust_dma_pool_machine rust_dma_pool_shared rust_dma_pool_table'
-! config DMA_DIRECT_REMAP y || names+=' rust_dma_pool_block'
+names='rust_dma_pool rust_dma_pool_allocator rust_dma_pool_chunk rust_dma_pool_chunk_memory
+rust_dma_pool_entry rust_dma_pool_growth rust_dma_pool_machine rust_dma_pool_table'
+! config DMA_DIRECT_REMAP y || names+=' rust_dma_pool_mapping'
 
 # What the suites said, from the log of insmod. It is KTAP, and below a test's own
 # result once it is indented.

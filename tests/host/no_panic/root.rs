@@ -10,33 +10,27 @@ use core::fmt::{
     Write, //
 };
 
-#[path = "../../../pool"]
-mod pool {
-    pub(crate) mod param;
-    pub(crate) mod policy;
-    pub(crate) mod zone;
-}
+#[path = "../../../policy/mod.rs"]
+mod policy;
 
-use pool::{
-    param::{
+use policy::{
+    decide,
+    growth,
+    largest_order,
+    options::{
         parse_pool,
         parse_size,
         BadValue,
-        Request, //
+        Options, //
     },
-    policy::{
-        decide,
-        growth,
-        largest_order,
-        Encryption,
-        Machine, //
-    },
-    zone::{
+    zones::{
         search_order,
         PerZone,
         Zone,
         ZoneSet, //
     },
+    Encryption,
+    Machine, //
 };
 
 /// Takes text wherever the caller wants it.
@@ -75,20 +69,20 @@ pub extern "Rust" fn pure_text(
     )
 }
 
-/// Decides about anything, and prints the notes.
+/// Decides about anything, and prints the messages.
 #[no_mangle]
 pub extern "Rust" fn pure_decide(
     text: [&[u8]; 2],
-    [page_size, max_block, total_ram]: [usize; 3],
-    [populated, flags]: [u8; 2],
+    [page_size, max_chunk, total_ram]: [usize; 3],
+    [managed, flags]: [u8; 2],
     print: fn(&str) -> bool,
 ) -> Option<[Option<usize>; 3]> {
     let [pool, size] = text;
     let machine = Machine {
         page_size,
-        max_block,
+        max_chunk,
         total_ram,
-        populated: ZoneSet::from_mask(populated)?,
+        managed: ZoneSet::from_mask(managed)?,
         remap: flags & 1 != 0,
         encryption: match flags & 6 {
             2 => Encryption::Host,
@@ -96,14 +90,14 @@ pub extern "Rust" fn pure_decide(
             _ => Encryption::None,
         },
     };
-    let request = Request {
+    let options = Options {
         pool: parse_pool(pool, page_size).ok(),
         size: parse_size(size).ok(),
     };
     let mut sink = Sink(print);
     let mut failed = false;
-    let plan = decide(&request, &machine, &mut |note| {
-        failed |= write!(sink, "{} {note}", note.is_warning()).is_err();
+    let plan = decide(&options, &machine, &mut |message| {
+        failed |= write!(sink, "{} {message}", message.is_warning()).is_err();
     });
 
     if failed || plan.disabled {
@@ -116,13 +110,13 @@ pub extern "Rust" fn pure_decide(
 #[no_mangle]
 pub extern "Rust" fn pure_orders(
     pool_size: usize,
-    wanted: usize,
+    failed_size: usize,
     page_size: usize,
     max_order: u32,
 ) -> Option<[u32; 3]> {
-    let growth = growth(pool_size, wanted, page_size, max_order)?;
+    let orders = growth(pool_size, failed_size, page_size, max_order)?;
     let order = largest_order(pool_size, page_size, max_order);
-    Some([growth.first, growth.last, order])
+    Some([orders.largest, orders.smallest, order])
 }
 
 /// Walks zones, sets and tables.

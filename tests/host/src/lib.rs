@@ -13,16 +13,11 @@
 //! `cargo test` in this directory runs all but the fuzzer; `fuzz/run` runs that. What needs a
 //! kernel is tested elsewhere.
 
-/// The files under test, as siblings, just as `pool/mod.rs` has them in the kernel module.
-#[path = "../../../pool"]
-mod pool {
-    pub(crate) mod param;
-    pub(crate) mod policy;
-    pub(crate) mod zone;
-}
-
 pub mod checks;
 mod model;
+/// What is tested: the whole directory, as it is in the kernel module.
+#[path = "../../../policy/mod.rs"]
+mod policy;
 
 #[cfg(test)]
 mod examples;

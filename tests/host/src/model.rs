@@ -3,23 +3,21 @@
 //! Second opinions: the same answers as the code under test, found in another way.
 //!
 //! Written for being seen to be right, with `std`, wide integers and panics where they help. Do
-//! not share code with `pool/`: two equal mistakes would cancel out.
+//! not share code with `policy/`: two equal mistakes would cancel out.
 
-use crate::pool::{
-    param::{
+use crate::policy::{
+    options::{
         Listed,
-        Request,
+        Options,
         Selection, //
     },
-    policy::{
-        Encryption,
-        Machine, //
-    },
-    zone::{
+    zones::{
         PerZone,
         Zone,
         ZoneSet, //
     },
+    Encryption,
+    Machine, //
 };
 
 /// Reads a number as `memparse()` does, except that all of it must be used and must fit.
@@ -90,22 +88,22 @@ pub(crate) fn selection(text: &[u8], page_size: usize) -> Option<Selection> {
 
 /// The size of each pool, in the order kernel, dma, dma32, and whether the user switched all off:
 /// the tables of the admin guide, one case after the other.
-pub(crate) fn pools(request: &Request, machine: &Machine) -> ([Option<usize>; 3], bool) {
+pub(crate) fn pools(options: &Options, machine: &Machine) -> ([Option<usize>; 3], bool) {
     let guest = machine.encryption == Encryption::Guest;
-    let has_memory = ZONES.map(|zone| machine.populated.contains(zone));
+    let has_memory = ZONES.map(|zone| machine.managed.contains(zone));
     let everywhere = |bytes: u128| has_memory.map(|has| has.then(|| fitting(bytes, machine)));
     let smallest = everywhere(128 << 10);
 
-    let asked = match request.pool {
+    let asked = match options.pool {
         None if machine.remap || machine.encryption != Encryption::None => {
-            return (everywhere(common(request, machine)), false);
+            return (everywhere(common(options, machine)), false);
         }
         None => return ([None; 3], false),
         Some(Selection::Disabled) if guest => return (smallest, false),
         Some(Selection::Disabled) => return ([None; 3], true),
         Some(Selection::Size(bytes)) => return (everywhere(bytes as u128), false),
         Some(Selection::Mask(mask)) => {
-            ZONES.map(|zone| mask.contains(zone).then(|| common(request, machine)))
+            ZONES.map(|zone| mask.contains(zone).then(|| common(options, machine)))
         }
         Some(Selection::List(PerZone(list))) => list.map(|listed| match listed {
             None => None,
@@ -143,8 +141,8 @@ pub(crate) fn down_from(place: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The size that is not said with the pools.
-fn common(request: &Request, machine: &Machine) -> u128 {
-    match request.size {
+fn common(options: &Options, machine: &Machine) -> u128 {
+    match options.size {
         None => default(machine),
         Some(bytes) if bytes < 128 << 10 => 128 << 10,
         Some(bytes) if bytes > 4 << 20 => 4 << 20,
@@ -160,7 +158,7 @@ fn default(machine: &Machine) -> u128 {
     while power < machine.total_ram as u128 / page / 8192 * page {
         power *= 2;
     }
-    power.min(machine.max_block as u128)
+    power.min(machine.max_chunk as u128)
 }
 
 /// Up to whole pages, down to a quarter of memory, and a page at least.

@@ -112,7 +112,7 @@ fn scenario() -> impl Strategy<Value = Scenario> {
             page_size: sizes.0,
             max_order: sizes.1,
             total_ram: sizes.2,
-            populated: rest.0,
+            managed: rest.0,
             remap: rest.1,
             encryption: rest.2,
         })
@@ -169,18 +169,18 @@ proptest! {
     }
 
     #[test]
-    fn block_lists(pages in 1usize..5_000, page_size in page_size(), max_order in 0u32..14) {
-        checks::blocks(pages, page_size, max_order);
+    fn chunk_lists(pages in 1usize..5_000, page_size in page_size(), max_order in 0u32..14) {
+        checks::chunks(pages, page_size, max_order);
     }
 
     #[test]
     fn growth(
         pool_size in bytes(),
-        wanted in prop_oneof![Just(0), bytes()],
+        failed_size in prop_oneof![Just(0), bytes()],
         page_size in page_size(),
         max_order in 0u32..14,
     ) {
-        checks::grows(pool_size, wanted, page_size, max_order);
+        checks::grows(pool_size, failed_size, page_size, max_order);
     }
 }
 

@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
         page_size: 4096 << (shifts % 7),
         max_order: u32::from(shifts / 7),
         total_ram: ram as usize,
-        populated: flags & 7,
+        managed: flags & 7,
         remap: flags & 8 != 0,
         encryption: flags >> 4,
     };

@@ -6,15 +6,15 @@
 //! them. Arguments are plain numbers and text for that reason.
 //!
 //! - `text.rs`: options as text;
-//! - `plan.rs`: from request and machine to pools;
-//! - `orders.rs`: blocks, growth, search order, zones.
+//! - `plan.rs`: from options and machine to pools;
+//! - `orders.rs`: chunks, growth, search order, zones.
 
 mod orders;
 mod plan;
 mod text;
 
 pub use orders::{
-    blocks,
+    chunks,
     grows,
     search_orders,
     zone_facts, //
@@ -26,16 +26,14 @@ pub use plan::{
 };
 pub use text::text;
 
-use crate::pool::{
-    param::Request,
-    policy::{
-        decide,
-        Machine,
-        Plan, //
-    },
+use crate::policy::{
+    decide,
+    options::Options,
+    Machine,
+    Plan, //
 };
 
-/// A request and a machine to decide about, as plain numbers.
+/// Options and a machine to decide about, as plain numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Scenario {
     /// The text after `coherent_pool=`, if given.
@@ -49,7 +47,7 @@ pub struct Scenario {
     /// Bytes of memory.
     pub total_ram: usize,
     /// The zones with memory: the lowest three bits count.
-    pub populated: u8,
+    pub managed: u8,
     /// `DMA_DIRECT_REMAP` is built in.
     pub remap: bool,
     /// None, host, guest: the remainder of a division by 3.
@@ -68,14 +66,14 @@ fn log_line(line: &str) {
     assert!(!line.ends_with(['.', ' ']), "{line}");
 }
 
-/// Runs the policy; each note comes with whether it is a warning.
-pub(crate) fn run(request: &Request, machine: &Machine) -> (Plan, Vec<(bool, String)>) {
-    let mut notes = Vec::new();
-    let plan = decide(request, machine, &mut |note| {
-        let line = note.to_string();
+/// Runs the policy; each message comes with whether it is a warning.
+pub(crate) fn run(options: &Options, machine: &Machine) -> (Plan, Vec<(bool, String)>) {
+    let mut messages = Vec::new();
+    let plan = decide(options, machine, &mut |message| {
+        let line = message.to_string();
         log_line(&line);
         assert!(!line.contains("  "), "{line}");
-        notes.push((note.is_warning(), line));
+        messages.push((message.is_warning(), line));
     });
-    (plan, notes)
+    (plan, messages)
 }

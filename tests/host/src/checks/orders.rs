@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Blocks of the page allocator, growth, the order of zones, and the zones themselves.
+//! The chunks of a pool, growth, the order of zones, and the zones themselves.
 
 use crate::{
     model,
-    pool::{
-        policy::{
-            growth,
-            largest_order, //
-        },
-        zone::{
+    policy::{
+        growth,
+        largest_order,
+        zones::{
             search_order,
             PerZone,
             Zone,
             ZoneSet, //
-        },
+        }, //
     },
 };
 
-/// A pool of `pages` pages is made of the fewest blocks, and of exactly as many pages.
-pub fn blocks(pages: usize, page_size: usize, max_order: u32) {
+/// A pool of `pages` pages is made of the fewest chunks, and of exactly as many pages.
+pub fn chunks(pages: usize, page_size: usize, max_order: u32) {
     let mut remaining = pages * page_size;
     let mut orders = Vec::new();
 
@@ -28,7 +26,7 @@ pub fn blocks(pages: usize, page_size: usize, max_order: u32) {
         assert!(order <= max_order);
         remaining = remaining
             .checked_sub(page_size << order)
-            .expect("a block larger than what remains");
+            .expect("a chunk larger than what remains");
         orders.push(order);
     }
 
@@ -42,34 +40,34 @@ pub fn blocks(pages: usize, page_size: usize, max_order: u32) {
     assert!(orders.is_sorted_by(|a, b| a >= b), "{orders:?}");
 }
 
-/// A pool grows by its own size, or by a block that holds what was wanted.
-pub fn grows(pool_size: usize, wanted: usize, page_size: usize, max_order: u32) {
-    let largest = page_size << max_order;
+/// A pool grows by its own size, or by a chunk that holds what could not be had.
+pub fn grows(pool_size: usize, failed_size: usize, page_size: usize, max_order: u32) {
+    let most = page_size << max_order;
 
-    let Some(growth) = growth(pool_size, wanted, page_size, max_order) else {
-        assert!(wanted > largest, "refused though a block holds it");
+    let Some(orders) = growth(pool_size, failed_size, page_size, max_order) else {
+        assert!(failed_size > most, "refused though a chunk holds it");
         return;
     };
-    assert!(wanted <= largest, "no block holds it");
+    assert!(failed_size <= most, "no chunk holds it");
     assert!(
-        growth.last <= growth.first && growth.first <= max_order,
-        "{growth:?}"
+        orders.smallest <= orders.largest && orders.largest <= max_order,
+        "{orders:?}"
     );
 
-    let last = page_size << growth.last;
-    assert!(last >= wanted, "{growth:?} does not hold it");
+    let smallest = page_size << orders.smallest;
+    assert!(smallest >= failed_size, "{orders:?} does not hold it");
     assert!(
-        growth.last == 0 || last / 2 < wanted,
-        "{growth:?} is more than needed"
+        orders.smallest == 0 || smallest / 2 < failed_size,
+        "{orders:?} is more than needed"
     );
 
-    let first = page_size << growth.first;
-    if growth.first > growth.last {
-        assert!(first <= pool_size, "{growth:?} is more than the pool");
+    let largest = page_size << orders.largest;
+    if orders.largest > orders.smallest {
+        assert!(largest <= pool_size, "{orders:?} is more than the pool");
     }
     assert!(
-        growth.first == max_order || first > pool_size / 2,
-        "{growth:?} is less than the pool"
+        orders.largest == max_order || largest > pool_size / 2,
+        "{orders:?} is less than the pool"
     );
 }
 

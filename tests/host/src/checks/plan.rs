@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From a request and a machine to pools.
+//! From options and a machine to pools.
 
 use crate::{
     model,
-    pool::{
-        param::{
+    policy::{
+        growth,
+        largest_order,
+        options::{
             parse_pool,
             parse_size,
             Listed,
-            Request,
+            Options,
             Selection, //
         },
-        policy::{
-            growth,
-            largest_order,
-            Encryption,
-            Machine, //
-        },
-        zone::{
+        zones::{
             PerZone,
             Zone,
             ZoneSet, //
         },
+        Encryption,
+        Machine, //
     },
 };
 
@@ -34,37 +32,37 @@ use super::{
 /// Only the last occurrence of an option counts: nothing of an earlier one is left.
 pub fn last_occurrence(earlier: &[Vec<u8>], last: &[u8], scenario: &Scenario) {
     let machine = machine(scenario);
-    let mut request = Request::default();
+    let mut options = Options::default();
 
     for text in earlier {
-        request.pool = parse_pool(text, machine.page_size).ok();
-        let _ = run(&request, &machine);
+        options.pool = parse_pool(text, machine.page_size).ok();
+        let _ = run(&options, &machine);
     }
-    request.pool = parse_pool(last, machine.page_size).ok();
+    options.pool = parse_pool(last, machine.page_size).ok();
 
-    let alone = Request {
+    let alone = Options {
         pool: model::selection(last, machine.page_size),
         size: None,
     };
-    let (plan, _) = run(&request, &machine);
+    let (plan, _) = run(&options, &machine);
     assert_eq!(
         (plan.pools.0, plan.disabled),
         model::pools(&alone, &machine),
-        "{request:?} {machine:?}"
+        "{options:?} {machine:?}"
     );
 }
 
-/// Neither the decision nor its notes panic, however odd the machine.
+/// Neither the decision nor its messages panic, however odd the machine.
 pub fn no_panic(scenario: &Scenario) {
     let mut machine = machine(scenario);
 
     machine.page_size = scenario.page_size;
-    machine.max_block = scenario.total_ram.rotate_left(scenario.max_order);
-    run(&request(scenario, &machine), &machine);
+    machine.max_chunk = scenario.total_ram.rotate_left(scenario.max_order);
+    run(&options(scenario, &machine), &machine);
     largest_order(scenario.total_ram, machine.page_size, scenario.max_order);
     growth(
         scenario.total_ram,
-        machine.max_block,
+        machine.max_chunk,
         machine.page_size,
         scenario.max_order,
     );
@@ -73,16 +71,16 @@ pub fn no_panic(scenario: &Scenario) {
 /// What must hold for each plan, on a machine that can exist.
 pub fn plan(scenario: &Scenario) {
     let machine = machine(scenario);
-    let request = request(scenario, &machine);
-    let (plan, notes) = run(&request, &machine);
-    let warned = notes.iter().any(|(warning, _)| *warning);
+    let options = options(scenario, &machine);
+    let (plan, messages) = run(&options, &machine);
+    let warned = messages.iter().any(|(warning, _)| *warning);
     let some = zones(&plan.pools, |size| size.is_some());
     let guest = machine.encryption == Encryption::Guest;
-    let context = format!("{request:?} {machine:?} {plan:?} {notes:#?}");
+    let context = format!("{options:?} {machine:?} {plan:?} {messages:#?}");
 
     assert_eq!(
         (plan.pools.0, plan.disabled),
-        model::pools(&request, &machine),
+        model::pools(&options, &machine),
         "{context}"
     );
 
@@ -90,7 +88,7 @@ pub fn plan(scenario: &Scenario) {
     for (zone, size) in plan.pools.iter() {
         let Some(size) = *size else { continue };
         assert!(
-            machine.populated.contains(zone),
+            machine.managed.contains(zone),
             "in an empty zone: {context}"
         );
         assert!(
@@ -103,24 +101,24 @@ pub fn plan(scenario: &Scenario) {
     if plan.disabled {
         assert!(some.is_empty() && !guest, "disabled: {context}");
     }
-    if guest && !machine.populated.is_empty() {
+    if guest && !machine.managed.is_empty() {
         assert!(!some.is_empty(), "a guest without pools: {context}");
     }
 
     let users = machine.remap || machine.encryption != Encryption::None;
-    match request.pool {
+    match options.pool {
         None => {
             let expected = if users {
-                machine.populated
+                machine.managed
             } else {
                 ZoneSet::EMPTY
             };
             assert_eq!(some, expected, "gate: {context}");
             assert!(!plan.disabled, "{context}");
             assert_eq!(
-                notes
+                messages
                     .iter()
-                    .any(|(_, note)| note.contains("no atomic pools")),
+                    .any(|(_, message)| message.contains("no atomic pools")),
                 !users
             );
         }
@@ -129,7 +127,7 @@ pub fn plan(scenario: &Scenario) {
             assert_eq!(warned, users, "{context}");
         }
         Some(Selection::Size(size)) => {
-            assert_eq!(some, machine.populated, "{context}");
+            assert_eq!(some, machine.managed, "{context}");
             for (_, got) in plan.pools.iter() {
                 exact(size, *got, &machine, &context);
             }
@@ -152,10 +150,12 @@ pub fn plan(scenario: &Scenario) {
         }
     }
 
-    // A guest that got pools against its request has a fixed size, however small a block is.
-    let overridden = notes.iter().any(|(_, note)| note.contains(" overridden"));
+    // A guest that got pools against its will has a fixed size, however small a chunk is.
+    let overridden = messages
+        .iter()
+        .any(|(_, message)| message.contains(" overridden"));
     assert!(!overridden || guest, "{context}");
-    if let (None | Some(Selection::Mask(_)), None, false) = (request.pool, request.size, overridden)
+    if let (None | Some(Selection::Mask(_)), None, false) = (options.pool, options.size, overridden)
     {
         for (_, size) in plan.pools.iter() {
             let Some(size) = size.filter(|size| *size < limit) else {
@@ -163,18 +163,20 @@ pub fn plan(scenario: &Scenario) {
             };
             assert!(size.is_power_of_two(), "default: {context}");
             assert!(
-                size >= 128 << 10 || size == machine.max_block,
+                size >= 128 << 10 || size == machine.max_chunk,
                 "default: {context}"
             );
-            assert!(size <= machine.max_block, "default: {context}");
+            assert!(size <= machine.max_chunk, "default: {context}");
         }
     }
-    let ignored = notes.iter().any(|(_, note)| note.contains(" ignored"));
-    let used = match request.pool {
+    let ignored = messages
+        .iter()
+        .any(|(_, message)| message.contains(" ignored"));
+    let used = match options.pool {
         None => users,
         Some(pool) => matches!(pool, Selection::Mask(_)),
     };
-    assert_eq!(ignored, request.size.is_some() && !used, "{context}");
+    assert_eq!(ignored, options.size.is_some() && !used, "{context}");
 }
 
 /// A size that fits is what the user gets, in whole pages and not rounded to anything else.
@@ -199,19 +201,19 @@ fn placed(selected: ZoneSet, some: ZoneSet, warned: bool, machine: &Machine, con
         .into_iter()
         .filter(|zone| selected.contains(*zone))
     {
-        if machine.populated.contains(zone) {
+        if machine.managed.contains(zone) {
             expected = expected.with(zone);
             continue;
         }
         assert!(warned, "moved in silence: {context}");
         let place = Zone::ALL.iter().position(|other| *other == zone);
         let mut lower = model::down_from(place.expect("a zone")).map(|place| Zone::ALL[place]);
-        if let Some(lower) = lower.find(|zone| machine.populated.contains(*zone)) {
+        if let Some(lower) = lower.find(|zone| machine.managed.contains(*zone)) {
             expected = expected.with(lower);
         }
     }
     if expected.is_empty() && machine.encryption == Encryption::Guest {
-        expected = machine.populated;
+        expected = machine.managed;
     }
     assert_eq!(some, expected, "{context}");
 }
@@ -224,12 +226,12 @@ fn zones<T>(values: &PerZone<T>, test: impl Fn(&T) -> bool) -> ZoneSet {
         .fold(ZoneSet::EMPTY, |set, (zone, _)| set.with(zone))
 }
 
-/// The request of a scenario; what does not parse counts as absent.
-fn request(scenario: &Scenario, machine: &Machine) -> Request {
+/// The options of a scenario; what does not parse counts as absent.
+fn options(scenario: &Scenario, machine: &Machine) -> Options {
     let pool = scenario.pool.as_deref();
     let size = scenario.size.as_deref();
 
-    Request {
+    Options {
         pool: pool.and_then(|text| parse_pool(text, machine.page_size).ok()),
         size: size.and_then(|text| parse_size(text).ok()),
     }
@@ -241,13 +243,13 @@ fn machine(scenario: &Scenario) -> Machine {
         .page_size
         .clamp(4 << 10, 256 << 10)
         .next_power_of_two();
-    let block = page_size << (scenario.max_order % 14);
+    let max_chunk = page_size << (scenario.max_order % 14);
 
     Machine {
         page_size,
-        max_block: block,
+        max_chunk,
         total_ram: scenario.total_ram / page_size * page_size,
-        populated: ZoneSet::from_mask(scenario.populated % 8).expect("three bits"),
+        managed: ZoneSet::from_mask(scenario.managed % 8).expect("three bits"),
         remap: scenario.remap,
         encryption: match scenario.encryption % 3 {
             0 => Encryption::None,

@@ -4,7 +4,7 @@
 
 use crate::{
     model,
-    pool::param::{
+    policy::options::{
         parse_pool,
         parse_size,
         BadValue, //

@@ -3,8 +3,8 @@
 //! Examples as tables, one line each; a failing line is printed whole.
 //!
 //! - `options.rs`: what a text means;
-//! - `plans.rs`: which pools a request makes on which machine, and what the log says;
-//! - `sizes.rs`: default sizes, blocks, growth.
+//! - `plans.rs`: which pools the options make on which machine, and what the log says;
+//! - `sizes.rs`: default sizes, chunks, growth.
 
 mod options;
 mod plans;

@@ -2,8 +2,8 @@
 
 //! What a text after `coherent_pool=` or `coherent_pool_size=` means.
 
-use crate::pool::{
-    param::{
+use crate::policy::{
+    options::{
         parse_pool,
         parse_size,
         BadValue,
@@ -12,7 +12,7 @@ use crate::pool::{
         Listed,
         Selection, //
     },
-    zone::{
+    zones::{
         PerZone,
         ZoneSet, //
     },

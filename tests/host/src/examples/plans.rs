@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which pools a request makes on which machine, and what the log says.
+//! Which pools the options make on which machine, and what the log says.
 
 use crate::{
     checks::run,
-    pool::{
-        param::{
+    policy::{
+        options::{
             parse_pool,
             parse_size,
             Bytes,
-            Request, //
+            Options, //
         },
-        policy::{
-            Encryption,
-            Machine,
-            Plan, //
-        },
-        zone::{
+        zones::{
             Zone,
             ZoneSet, //
         },
+        Encryption,
+        Machine,
+        Plan, //
     },
 };
 
@@ -36,9 +34,9 @@ const DMA32: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma32);
 /// x86_64 with all three zones, and nothing that needs pools.
 const PC: Machine = Machine {
     page_size: 4 * K,
-    max_block: 4 * M,
+    max_chunk: 4 * M,
     total_ram: 6 * G,
-    populated: ZoneSet::ALL,
+    managed: ZoneSet::ALL,
     remap: false,
     encryption: Encryption::None,
 };
@@ -46,13 +44,13 @@ const PC: Machine = Machine {
 /// A crash kernel on x86_64, all of it below 4 GiB.
 const CRASH: Machine = Machine {
     total_ram: 192 * M,
-    populated: DMA32,
+    managed: DMA32,
     ..PC
 };
 
 /// A crash kernel on x86_64, `crashkernel=…,high`.
 const CRASH_HIGH: Machine = Machine {
-    populated: KERNEL.with(Zone::Dma32),
+    managed: KERNEL.with(Zone::Dma32),
     ..CRASH
 };
 
@@ -80,15 +78,15 @@ const ARM: Machine = Machine { remap: true, ..PC };
 /// arm64 with pages of 64 KiB, whose ZONE_DMA reaches to 4 GiB.
 const ARM_64K: Machine = Machine {
     page_size: 64 * K,
-    max_block: 512 * M,
-    populated: KERNEL.with(Zone::Dma),
+    max_chunk: 512 * M,
+    managed: KERNEL.with(Zone::Dma),
     ..ARM
 };
 
 /// A small board with one zone.
 const BOARD: Machine = Machine {
     total_ram: 2 * M,
-    populated: DMA,
+    managed: DMA,
     ..ARM
 };
 
@@ -174,13 +172,13 @@ const MASK: &[Row] = &[
     ("1",  NONE,    BOARD,      "dma:128K",   &["W DMA: coherent_pool=1: no memory in the zone of the kernel pool, making the dma pool"]),
     ("7",  NONE,    BOARD,      "dma:128K",   &["W DMA: coherent_pool=7: no memory in the zone of the kernel pool, left to the dma pool",
                                                 "W DMA: coherent_pool=7: no memory in the zone of the dma32 pool, left to the dma pool"]),
-    ("4",  NONE,    Machine { populated: KERNEL, ..PC },
+    ("4",  NONE,    Machine { managed: KERNEL, ..PC },
                                 "none",       &["W DMA: coherent_pool=4: no memory in the zone of the dma32 pool or below, not making it"]),
     // A guest keeps pools even so.
     ("2",  NONE,    SEV_CRASH,  "dma32:128K", &["W DMA: coherent_pool=2: no memory in the zone of the dma pool or below, not making it",
                                                 "W DMA: coherent_pool=2 overridden, an encrypted guest cannot do I/O without atomic pools: making them of the smallest size"]),
-    // Of 128K, although the largest block and so the default are smaller here.
-    ("2",  NONE,    Machine { max_block: 4 * K, ..SEV_CRASH },
+    // Of 128K, although the largest chunk and so the default are smaller here.
+    ("2",  NONE,    Machine { max_chunk: 4 * K, ..SEV_CRASH },
                                 "dma32:128K", &["W DMA: coherent_pool=2: no memory in the zone of the dma pool or below, not making it",
                                                 "W DMA: coherent_pool=2 overridden, an encrypted guest cannot do I/O without atomic pools: making them of the smallest size"]),
 ];
@@ -252,19 +250,19 @@ fn check(rows: &[Row]) {
     for (pool, size, machine, expected, lines) in rows {
         let given = |text: &'static str| (text != NONE).then_some(text.as_bytes());
         let parse = |text| parse_pool(text, machine.page_size).expect("a valid coherent_pool");
-        let request = Request {
+        let options = Options {
             pool: given(pool).map(parse),
             size: given(size).map(|text| parse_size(text).expect("a valid coherent_pool_size")),
         };
-        let (plan, notes) = run(&request, machine);
-        let notes: Vec<String> = notes
+        let (plan, messages) = run(&options, machine);
+        let messages: Vec<String> = messages
             .into_iter()
             .map(|(warning, line)| format!("{} {line}", if warning { 'W' } else { ' ' }))
             .collect();
         let row = format!("coherent_pool={pool} coherent_pool_size={size} {machine:?}");
 
         assert_eq!(pools(&plan), *expected, "{row}");
-        assert_eq!(notes, *lines, "{row}");
+        assert_eq!(messages, *lines, "{row}");
     }
 }
 

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Default sizes, the blocks a pool is made of, and those it grows by.
+//! Default sizes, the chunks a pool is made of, and those it grows by.
 
 use crate::{
     checks::run,
-    pool::{
-        param::Request,
-        policy::{
-            growth,
-            largest_order,
-            Encryption,
-            Growth,
-            Machine, //
-        },
-        zone::{
+    policy::{
+        growth,
+        largest_order,
+        options::Options,
+        zones::{
             Zone,
             ZoneSet, //
         },
+        Encryption,
+        Machine,
+        OrderRange, //
     },
 };
 
@@ -32,13 +30,13 @@ const DEFAULTS: &[(usize, usize, u32, usize)] = &[
     // 128 KiB at least.
     (64 * M,            4 * K,  10, 128 * K),
     (G,                 4 * K,  10, 128 * K),
-    // One block for each GiB begun: a power of two.
+    // 128 KiB for each GiB begun: a power of two.
     (G + 32 * M,        4 * K,  10, 256 * K),
     (2 * G,             4 * K,  10, 256 * K),
     (3 * G,             4 * K,  10, 512 * K),
     (6 * G,             4 * K,  10, M),
     (22 * G,            4 * K,  10, 4 * M),
-    // At most one block of the page allocator.
+    // At most one chunk.
     (1024 * G,          4 * K,  10, 4 * M),
     (1024 * G,          4 * K,   4, 64 * K),
     (usize::MAX,        4 * K,  10, 4 * M),
@@ -49,9 +47,9 @@ const DEFAULTS: &[(usize, usize, u32, usize)] = &[
     (64 * M,          256 * K,  10, 256 * K),
 ];
 
-/// Size of a pool, page size, largest order; the orders of its blocks.
+/// Size of a pool, page size, largest order; the orders of its chunks.
 #[rustfmt::skip]
-const BLOCKS: &[(usize, usize, u32, &[u32])] = &[
+const CHUNKS: &[(usize, usize, u32, &[u32])] = &[
     (4 * K,     4 * K,  10, &[0]),
     (64 * K,    4 * K,  10, &[4]),
     (72 * K,    4 * K,  10, &[4, 1]),
@@ -63,7 +61,7 @@ const BLOCKS: &[(usize, usize, u32, &[u32])] = &[
     (192 * K,  64 * K,  13, &[1, 0]),
 ];
 
-/// The first and last order to try.
+/// The largest and the smallest order to try.
 type Orders = (u32, u32);
 
 /// Size of the pool, bytes that could not be had (or 0); the orders to try, with pages of 4 KiB and
@@ -85,7 +83,7 @@ const GROWTH: &[(usize, usize, Option<Orders>)] = &[
     (128 * K,   172_928,    Some((6, 6))),
     (128 * K,   4 * M,      Some((10, 10))),
     (64 * M,    64 * K,     Some((10, 4))),
-    // No block holds so many.
+    // No chunk holds so many.
     (128 * K,   4 * M + 1,  None),
     (64 * M,    usize::MAX, None),
 ];
@@ -95,22 +93,22 @@ fn defaults() {
     for (total_ram, page_size, max_order, size) in DEFAULTS {
         let machine = Machine {
             page_size: *page_size,
-            max_block: page_size << max_order,
+            max_chunk: page_size << max_order,
             total_ram: *total_ram,
-            populated: ZoneSet::EMPTY.with(Zone::Kernel),
+            managed: ZoneSet::EMPTY.with(Zone::Kernel),
             remap: true,
             encryption: Encryption::None,
         };
-        let (plan, notes) = run(&Request::default(), &machine);
+        let (plan, messages) = run(&Options::default(), &machine);
 
         assert_eq!(*plan.pools.get(Zone::Kernel), Some(*size), "{machine:?}");
-        assert!(notes.is_empty(), "{notes:?}");
+        assert!(messages.is_empty(), "{messages:?}");
     }
 }
 
 #[test]
-fn blocks() {
-    for (size, page_size, max_order, expected) in BLOCKS {
+fn chunks() {
+    for (size, page_size, max_order, expected) in CHUNKS {
         let mut remaining = *size;
         let mut orders = Vec::new();
 
@@ -125,10 +123,10 @@ fn blocks() {
 
 #[test]
 fn growths() {
-    for (pool_size, wanted, orders) in GROWTH {
-        let expected = orders.map(|(first, last)| Growth { first, last });
-        let got = growth(*pool_size, *wanted, 4 * K, 10);
+    for (pool_size, failed_size, orders) in GROWTH {
+        let expected = orders.map(|(largest, smallest)| OrderRange { largest, smallest });
+        let got = growth(*pool_size, *failed_size, 4 * K, 10);
 
-        assert_eq!(got, expected, "a pool of {pool_size}, {wanted} wanted");
+        assert_eq!(got, expected, "a pool of {pool_size}, {failed_size} failed");
     }
 }

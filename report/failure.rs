@@ -18,7 +18,7 @@ use kernel::{
     warn_on, //
 };
 
-use super::Pools;
+use crate::pool::Pools;
 
 /// Why a request was not served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

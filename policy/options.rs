@@ -3,14 +3,14 @@
 //! The grammar of `coherent_pool=` and `coherent_pool_size=`.
 //!
 //! Turns the text of one option into a value and back, and says what is accepted when it cannot.
-//! What a value means on a given machine is decided in [`super::policy`]. A value is parsed as a
+//! What a value means on a given machine is decided in [`super`]. A value is parsed as a
 //! whole, without looking at an earlier one, so the last occurrence of an option resets all that
 //! earlier ones said. Pure: nothing but `core`, callable in any context; the text comes from a
 //! command line and may be anything.
 
 use core::fmt;
 
-use super::zone::{
+use super::zones::{
     PerZone,
     Zone,
     ZoneSet, //
@@ -42,7 +42,7 @@ pub(crate) enum Listed {
 
 /// Both options as they were given; `None` where one was absent or not valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct Options {
     /// `coherent_pool=`.
     pub(crate) pool: Option<Selection>,
     /// `coherent_pool_size=` in bytes, not yet clamped to its range.

@@ -2,8 +2,8 @@
 
 //! The memory zones that can have a pool, sets of them, and the order in which they are asked.
 //!
-//! This file knows names and order only: how large a pool is comes from [`super::policy`], and
-//! its memory is not known here at all. Pure: nothing but `core`, callable in any context.
+//! This file knows names and order only: how large a pool is comes from [`super`], and nothing here
+//! knows its memory.
 
 /// A memory zone that can have a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 //! The pool of one zone: how it is filled, what it holds, and how a request finds a block in it.
 //!
-//! The chunks are not here: those of all pools are in one [`table`](super::table). Which pool is
-//! asked is [`Pools`](super::Pools)' business, adding chunks that of [`growth`](super::growth).
+//! The chunks are not here: those of all pools are in one [`table`](super::table).
+//! [`Pools`](super::Pools) chooses the pool, and [`growth`](super::growth) adds chunks later.
 
 use kernel::{
+    bindings::MAX_PAGE_ORDER,
     page::PAGE_SIZE,
     prelude::*,
     sync::atomic::{
@@ -15,41 +16,46 @@ use kernel::{
 };
 
 use super::{
-    chunk::Chunk,
-    policy,
     table::Chunks,
-    zone::Zone,
-    Block,
-    Request,
-    MAX_ORDER, //
+    AllocRequest,
+    Block, //
+};
+
+use crate::{
+    memory::chunk::Chunk,
+    policy::{
+        self,
+        zones::Zone,
+        OrderRange, //
+    },
 };
 
 /// Size below which a pool is not pieced together; smaller chunks cost more than they hold.
 const MIN_PIECE: usize = 128 << 10;
 
 /// Why a pool did not serve a request.
-pub(super) enum Miss {
-    /// No piece of that size is free.
-    Full,
-    /// The device can address none of the pieces that are free.
-    Rejected,
+pub(super) enum AllocError {
+    /// No block of that size is free.
+    NoSpace,
+    /// The device can address none of the blocks that are free.
+    NotAddressable,
 }
 
 /// The pool of one zone.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     pub(super) zone: Zone,
     /// Whether its memory is decrypted.
     pub(super) cc_shared: bool,
     /// Bytes at creation.
     pub(super) initial: usize,
     /// The pool grows when fewer bytes than this are free: `initial`, less after a growth failed.
-    pub(super) low: Atomic<usize>,
+    pub(super) low_wmark: Atomic<usize>,
     /// Bytes in all its chunks.
-    pub(super) size: Atomic<usize>,
+    pub(crate) size: Atomic<usize>,
     /// Bytes in blocks that are out.
     pub(super) in_use: Atomic<usize>,
-    /// Bytes of the largest request that found no free piece since the pool last grew.
-    pub(super) wanted: Atomic<usize>,
+    /// Bytes of the largest request that found no free block since the pool last tried to grow.
+    pub(super) failed_size: Atomic<usize>,
 }
 
 impl Pool {
@@ -65,12 +71,13 @@ impl Pool {
         let mut initial = 0;
 
         while let Some(missing) = size.checked_sub(initial).filter(|missing| *missing != 0) {
-            let first = policy::largest_order(missing, PAGE_SIZE, MAX_ORDER);
-            let last = match initial {
+            let largest = policy::largest_order(missing, PAGE_SIZE, MAX_PAGE_ORDER);
+            let smallest = match initial {
                 0 => 0,
-                _ => first.min(policy::largest_order(MIN_PIECE, PAGE_SIZE, MAX_ORDER)),
+                _ => largest.min(policy::largest_order(MIN_PIECE, PAGE_SIZE, MAX_PAGE_ORDER)),
             };
-            let Ok(chunk) = Chunk::new(zone, first, last, cc_shared) else {
+            let orders = OrderRange { largest, smallest };
+            let Ok(chunk) = Chunk::new(zone, orders, cc_shared) else {
                 break;
             };
             let added = chunk.size();
@@ -88,10 +95,10 @@ impl Pool {
             zone,
             cc_shared,
             initial,
-            low: Atomic::new(initial),
+            low_wmark: Atomic::new(initial),
             size: Atomic::new(initial),
             in_use: Atomic::new(0),
-            wanted: Atomic::new(0),
+            failed_size: Atomic::new(0),
         })
     }
 
@@ -104,7 +111,7 @@ impl Pool {
 
     /// Whether it is time to grow.
     pub(super) fn is_low(&self) -> bool {
-        self.avail() < self.low.load(Relaxed)
+        self.avail() < self.low_wmark.load(Relaxed)
     }
 
     /// Takes a block from the first chunk that has one the device can address.
@@ -113,10 +120,10 @@ impl Pool {
     pub(super) fn alloc(
         &self,
         chunks: &Chunks,
-        request: &Request,
+        request: &AllocRequest,
         size: usize,
-    ) -> Result<Block, Miss> {
-        let mut miss = Miss::Full;
+    ) -> Result<Block, AllocError> {
+        let mut error = AllocError::NoSpace;
 
         for chunk in chunks.of(self.zone) {
             let Some(offset) = chunk.alloc(size) else {
@@ -129,7 +136,7 @@ impl Pool {
                 if !unsafe { phys_addr_ok(request.dev, phys, request.size) } {
                     // SAFETY: Just allocated with this size, and not handed out.
                     unsafe { chunk.free(offset, size) };
-                    miss = Miss::Rejected;
+                    error = AllocError::NotAddressable;
                     continue;
                 }
             }
@@ -140,6 +147,6 @@ impl Pool {
                 phys,
             });
         }
-        Err(miss)
+        Err(error)
     }
 }

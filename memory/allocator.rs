@@ -3,7 +3,7 @@
 //! The bitmap allocator of one chunk: a safe owner of `struct gen_pool`.
 //!
 //! Only what a pool that holds a single, fixed range of whole pages needs is here; where that
-//! memory comes from is the business of [`super::chunk`].
+//! memory comes from is the business of [`chunk_memory`](super::chunk_memory).
 //!
 //! C header: [`include/linux/genalloc.h`](srctree/include/linux/genalloc.h)
 
@@ -155,7 +155,7 @@ unsafe impl Send for GenPool {}
 // `lib/genalloc.c`); the only range is added before the object is shared.
 unsafe impl Sync for GenPool {}
 
-#[kunit_tests(rust_dma_pool_gen_pool)]
+#[kunit_tests(rust_dma_pool_allocator)]
 mod tests {
     use super::*;
     use kernel::page::PAGE_SIZE;

@@ -2,20 +2,17 @@
 
 //! What the log says about the choice of pools.
 //!
-//! A note carries the numbers and puts them into words when it is printed, so that nothing has to
-//! be allocated. When there is reason for one is decided in [`super`]. Pure, as that is.
+//! A message carries the numbers and puts them into words when it is printed, so that nothing has to
+//! be allocated. When there is reason for one is decided in [`super`].
 
 use core::fmt;
 
-use super::super::{
-    param::{
+use super::{
+    options::{
         Bytes,
         Selection, //
     },
-    zone::Zone,
-};
-
-use super::{
+    zones::Zone,
     MAX_SIZE,
     MIN_SIZE, //
 };
@@ -24,7 +21,7 @@ use super::{
 ///
 /// [`fmt::Display`] prints one sentence without a newline.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Note {
+pub(crate) enum Message {
     /// Without an option, pools are made only where something can use them.
     NoUsers,
     /// `coherent_pool=0` is honoured; what fails depends on who needs pools here.
@@ -34,9 +31,9 @@ pub(crate) enum Note {
         /// Devices that cannot address encrypted memory.
         host: bool,
     },
-    /// The request would leave an encrypted guest without any pool, and is not honoured.
+    /// The options would leave an encrypted guest without any pool, and are not honoured.
     GuestNeedsPools {
-        /// The request.
+        /// The value of `coherent_pool=`.
         selection: Selection,
     },
     /// `coherent_pool_size=` is outside its range.
@@ -55,7 +52,7 @@ pub(crate) enum Note {
     },
     /// A pool would be larger than a quarter of memory.
     Cut {
-        /// The request, if that is where the size is from.
+        /// The value of `coherent_pool=`, if that is where the size is from.
         selection: Option<Selection>,
         /// The size asked for.
         size: usize,
@@ -64,48 +61,48 @@ pub(crate) enum Note {
     },
     /// The zone of a pool has no memory, a lower one has.
     Moved {
-        /// The request.
+        /// The value of `coherent_pool=`.
         selection: Selection,
         /// The zone asked for.
         from: Zone,
         /// The zone used.
         to: Zone,
-        /// The request has a pool for `to` anyway.
+        /// The options have a pool for `to` anyway.
         own: bool,
     },
     /// The zone of a pool has no memory, nor has a lower one.
     NoZone {
-        /// The request.
+        /// The value of `coherent_pool=`.
         selection: Selection,
         /// The zone asked for.
         from: Zone,
     },
 }
 
-impl Note {
+impl Message {
     /// Tells whether this is a warning; otherwise it is information.
     pub(crate) fn is_warning(&self) -> bool {
         match self {
-            Note::NoUsers | Note::SizeIgnored { .. } => false,
-            Note::Disabled { remap, host } => *remap || *host,
-            Note::GuestNeedsPools { .. }
-            | Note::SizeClamped { .. }
-            | Note::Cut { .. }
-            | Note::Moved { .. }
-            | Note::NoZone { .. } => true,
+            Message::NoUsers | Message::SizeIgnored { .. } => false,
+            Message::Disabled { remap, host } => *remap || *host,
+            Message::GuestNeedsPools { .. }
+            | Message::SizeClamped { .. }
+            | Message::Cut { .. }
+            | Message::Moved { .. }
+            | Message::NoZone { .. } => true,
         }
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DMA: ")?;
         match *self {
-            Note::NoUsers => f.write_str(
+            Message::NoUsers => f.write_str(
                 "no atomic pools: nothing on this machine can use them \
                  (no DMA_DIRECT_REMAP, no memory encryption), coherent_pool=128K makes them anyway",
             ),
-            Note::Disabled { remap, host } => {
+            Message::Disabled { remap, host } => {
                 f.write_str("atomic pools disabled by coherent_pool=0")?;
                 f.write_str(match (remap, host) {
                     (false, false) => "",
@@ -124,12 +121,12 @@ impl fmt::Display for Note {
                     }
                 })
             }
-            Note::GuestNeedsPools { selection } => write!(
+            Message::GuestNeedsPools { selection } => write!(
                 f,
                 "coherent_pool={selection} overridden, an encrypted guest cannot do I/O without \
                  atomic pools: making them of the smallest size",
             ),
-            Note::SizeClamped { size, clamped } => write!(
+            Message::SizeClamped { size, clamped } => write!(
                 f,
                 "coherent_pool_size={} is not from {} to {}, using {}",
                 Bytes(size),
@@ -137,14 +134,14 @@ impl fmt::Display for Note {
                 Bytes(MAX_SIZE),
                 Bytes(clamped),
             ),
-            Note::SizeIgnored { size, selection } => {
+            Message::SizeIgnored { size, selection } => {
                 write!(f, "coherent_pool_size={} ignored", Bytes(size))?;
                 match selection {
                     Some(selection) => write!(f, " next to coherent_pool={selection}"),
                     None => f.write_str(" as no pools are made"),
                 }
             }
-            Note::Cut {
+            Message::Cut {
                 selection,
                 size,
                 limit,
@@ -159,7 +156,7 @@ impl fmt::Display for Note {
                     Bytes(limit),
                 )
             }
-            Note::Moved {
+            Message::Moved {
                 selection,
                 from,
                 to,
@@ -171,7 +168,7 @@ impl fmt::Display for Note {
                 if own { "left to" } else { "making" },
                 to.name(),
             ),
-            Note::NoZone { selection, from } => write!(
+            Message::NoZone { selection, from } => write!(
                 f,
                 "coherent_pool={selection}: no memory in the zone of the {} pool or below, \
                  not making it",

@@ -2,8 +2,8 @@
 
 //! The two options as text, and the kernel command line as one of the places they come from.
 //!
-//! What the text means is known to [`param`](crate::pool::param); the module's parameters, the other
-//! place, to [`linkage`](crate::linkage).
+//! What the text means is in [`options`](crate::policy::options). The other place, the parameters of
+//! the module, is in `module.rs`.
 
 use kernel::{
     bindings,
@@ -12,24 +12,24 @@ use kernel::{
     str::CStr, //
 };
 
-use crate::pool::param::{
+use crate::policy::options::{
     parse_pool,
     parse_size,
     BadValue,
     Invalid,
-    Request, //
+    Options, //
 };
 
 /// The values of the options as they were typed; `None` for one that was not given.
 #[derive(Clone, Copy)]
-pub(crate) struct Options {
+pub(crate) struct RawOptions {
     /// `coherent_pool=`
     pub(crate) pool: Option<&'static [u8]>,
     /// `coherent_pool_size=`
     pub(crate) size: Option<&'static [u8]>,
 }
 
-impl Options {
+impl RawOptions {
     /// What the kernel was booted with.
     pub(crate) fn of_kernel_command_line() -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Options {
     ///
     /// A value that is not understood counts as not given, and makes the second result `EINVAL`; the
     /// log says which it is, and what would be understood.
-    pub(crate) fn parse(self) -> (Request, Result) {
+    pub(crate) fn parse(self) -> (Options, Result) {
         let pool = parse("coherent_pool", self.pool, |text| {
             parse_pool(text, PAGE_SIZE)
         });
@@ -50,7 +50,7 @@ impl Options {
         let valid = pool.and(size).map(|_| ());
 
         (
-            Request {
+            Options {
                 pool: pool.unwrap_or(None),
                 size: size.unwrap_or(None),
             },

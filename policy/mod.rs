@@ -3,21 +3,25 @@
 //! Which pools to make, how large, and how they grow.
 //!
 //! [`decide`] takes what the user asked for and what the machine is like, and says which pools
-//! there shall be; each surprise on the way is a [`Note`] for the log, whose words are in [`note`].
-//! Reading the options is in [`super::param`]; asking the machine, printing and allocating are
-//! done by the caller. Pure: nothing but `core`, callable in any context. Sizes are in bytes.
+//! there shall be; each surprise on the way is a [`Message`] for the log. The words of messages are
+//! in [`messages`], the grammar of the options is in [`options`], and the zones are in [`zones`].
+//! The caller asks the machine, prints and allocates.
+//!
+//! All of this directory is pure: it uses nothing but `core`, any context may call it, and it is
+//! tested on the host. Sizes are in bytes.
 
-mod note;
+pub(crate) mod messages;
+pub(crate) mod options;
+pub(crate) mod zones;
 
-use note::Note;
-
-use super::{
-    param::{
+use self::{
+    messages::Message,
+    options::{
         Listed,
-        Request,
+        Options,
         Selection, //
     },
-    zone::{
+    zones::{
         lower_in,
         PerZone,
         Zone,
@@ -25,8 +29,8 @@ use super::{
     }, //
 };
 
-/// The smallest default, the smallest `coherent_pool_size=`, and what an encrypted guest gets who
-/// asked for no pools.
+/// The smallest default and the smallest `coherent_pool_size=`. An encrypted guest that asks for no
+/// pools gets pools of this size.
 const MIN_SIZE: usize = 128 << 10;
 
 /// The largest `coherent_pool_size=`.
@@ -51,12 +55,12 @@ pub(crate) enum Encryption {
 pub(crate) struct Machine {
     /// Bytes in a page, a power of two.
     pub(crate) page_size: usize,
-    /// Bytes in the largest block the page allocator has, of order `MAX_PAGE_ORDER`.
-    pub(crate) max_block: usize,
+    /// Bytes in the largest chunk: what the page allocator hands out at once, of `MAX_PAGE_ORDER`.
+    pub(crate) max_chunk: usize,
     /// Bytes of memory, `totalram_pages()` times the page size; `usize::MAX` where it is more.
     pub(crate) total_ram: usize,
     /// The zones that have managed pages.
-    pub(crate) populated: ZoneSet,
+    pub(crate) managed: ZoneSet,
     /// `DMA_DIRECT_REMAP` is built in: devices that are not coherent need pools.
     pub(crate) remap: bool,
     /// Memory encryption.
@@ -72,54 +76,58 @@ pub(crate) struct Plan {
     pub(crate) disabled: bool,
 }
 
-/// Decides which pools to make for `request` on `machine`.
+/// Decides which pools `options` make on `machine`.
 ///
-/// Calls `note` for each thing the log should say, in order; nothing else is worth a line before
-/// the pools are made. Any context that `note` can be called in.
-pub(crate) fn decide(request: &Request, machine: &Machine, note: &mut dyn FnMut(Note)) -> Plan {
-    let selection = request.pool;
+/// Calls `message` for each line of the log, in order; nothing else is worth a line before the
+/// pools are made. Any context that `message` can be called in.
+pub(crate) fn decide(
+    options: &Options,
+    machine: &Machine,
+    message: &mut dyn FnMut(Message),
+) -> Plan {
+    let selection = options.pool;
     let asked = match selection {
         None => {
             if !machine.remap && machine.encryption == Encryption::None {
-                note(Note::NoUsers);
-                note_ignored(request, note);
+                message(Message::NoUsers);
+                message_ignored(options, message);
                 return Plan {
                     pools: PerZone::default(),
                     disabled: false,
                 };
             }
-            let size = common_size(request, machine, note);
-            uniform(machine.populated, machine.fit(size, selection, note))
+            let size = common_size(options, machine, message);
+            uniform(machine.managed, machine.fit(size, selection, message))
         }
         Some(Selection::Disabled) => {
-            note_ignored(request, note);
-            return disable(machine, note);
+            message_ignored(options, message);
+            return disable(machine, message);
         }
         Some(Selection::Mask(zones)) => {
-            let size = common_size(request, machine, note);
-            uniform(zones, machine.fit(size, selection, note))
+            let size = common_size(options, machine, message);
+            uniform(zones, machine.fit(size, selection, message))
         }
         Some(Selection::Size(size)) => {
-            note_ignored(request, note);
-            uniform(machine.populated, machine.fit(size, selection, note))
+            message_ignored(options, message);
+            uniform(machine.managed, machine.fit(size, selection, message))
         }
         Some(Selection::List(list)) => {
-            note_ignored(request, note);
+            message_ignored(options, message);
             list.map(|_, listed| {
                 let size = match listed? {
                     Listed::Default => machine.default_size(),
                     Listed::Size(size) => size,
                 };
-                Some(machine.fit(size, selection, note))
+                Some(machine.fit(size, selection, message))
             })
         }
     };
 
-    let mut pools = place(asked, selection, machine, note);
+    let mut pools = place(asked, selection, machine, message);
     if machine.encryption == Encryption::Guest && pools == PerZone::default() {
-        if let (Some(selection), false) = (selection, machine.populated.is_empty()) {
-            note(Note::GuestNeedsPools { selection });
-            pools = smallest(machine, note);
+        if let (Some(selection), false) = (selection, machine.managed.is_empty()) {
+            message(Message::GuestNeedsPools { selection });
+            pools = smallest(machine, message);
         }
     }
     Plan {
@@ -129,17 +137,17 @@ pub(crate) fn decide(request: &Request, machine: &Machine, note: &mut dyn FnMut(
 }
 
 /// Plans for `coherent_pool=0`.
-fn disable(machine: &Machine, note: &mut dyn FnMut(Note)) -> Plan {
+fn disable(machine: &Machine, message: &mut dyn FnMut(Message)) -> Plan {
     if machine.encryption == Encryption::Guest {
-        note(Note::GuestNeedsPools {
+        message(Message::GuestNeedsPools {
             selection: Selection::Disabled,
         });
         return Plan {
-            pools: smallest(machine, note),
+            pools: smallest(machine, message),
             disabled: false,
         };
     }
-    note(Note::Disabled {
+    message(Message::Disabled {
         remap: machine.remap,
         host: machine.encryption == Encryption::Host,
     });
@@ -150,8 +158,8 @@ fn disable(machine: &Machine, note: &mut dyn FnMut(Note)) -> Plan {
 }
 
 /// Returns the pools of the smallest size, for every zone that has memory.
-fn smallest(machine: &Machine, note: &mut dyn FnMut(Note)) -> PerZone<Option<usize>> {
-    uniform(machine.populated, machine.fit(MIN_SIZE, None, note))
+fn smallest(machine: &Machine, message: &mut dyn FnMut(Message)) -> PerZone<Option<usize>> {
+    uniform(machine.managed, machine.fit(MIN_SIZE, None, message))
 }
 
 /// Returns pools of one size for `zones`.
@@ -161,23 +169,23 @@ fn uniform(zones: ZoneSet, size: usize) -> PerZone<Option<usize>> {
 
 /// Returns the size for all pools where `coherent_pool=` gives none: that of
 /// `coherent_pool_size=` in its range, or else the default.
-fn common_size(request: &Request, machine: &Machine, note: &mut dyn FnMut(Note)) -> usize {
-    let Some(size) = request.size else {
+fn common_size(options: &Options, machine: &Machine, message: &mut dyn FnMut(Message)) -> usize {
+    let Some(size) = options.size else {
         return machine.default_size();
     };
     let clamped = size.clamp(MIN_SIZE, MAX_SIZE);
     if clamped != size {
-        note(Note::SizeClamped { size, clamped });
+        message(Message::SizeClamped { size, clamped });
     }
     clamped
 }
 
 /// Says so if a `coherent_pool_size=` was given that has no effect.
-fn note_ignored(request: &Request, note: &mut dyn FnMut(Note)) {
-    if let Some(size) = request.size {
-        note(Note::SizeIgnored {
+fn message_ignored(options: &Options, message: &mut dyn FnMut(Message)) {
+    if let Some(size) = options.size {
+        message(Message::SizeIgnored {
             size,
-            selection: request.pool,
+            selection: options.pool,
         });
     }
 }
@@ -187,20 +195,20 @@ fn place(
     asked: PerZone<Option<usize>>,
     selection: Option<Selection>,
     machine: &Machine,
-    note: &mut dyn FnMut(Note),
+    message: &mut dyn FnMut(Message),
 ) -> PerZone<Option<usize>> {
-    let populated = machine.populated;
-    let mut pools = asked.map(|zone, size| size.filter(|_| populated.contains(zone)));
+    let managed = machine.managed;
+    let mut pools = asked.map(|zone, size| size.filter(|_| managed.contains(zone)));
     let Some(selection) = selection else {
         return pools;
     };
 
     for (from, size) in asked.iter() {
-        if size.is_none() || populated.contains(from) {
+        if size.is_none() || managed.contains(from) {
             continue;
         }
-        let Some(to) = lower_in(from, populated) else {
-            note(Note::NoZone { selection, from });
+        let Some(to) = lower_in(from, managed) else {
+            message(Message::NoZone { selection, from });
             continue;
         };
         let own = asked.get(to).is_some();
@@ -209,7 +217,7 @@ fn place(
             let pool = pools.get_mut(to);
             *pool = (*pool).max(*size);
         }
-        note(Note::Moved {
+        message(Message::Moved {
             selection,
             from,
             to,
@@ -220,8 +228,8 @@ fn place(
 }
 
 impl Machine {
-    /// Returns the default size of a pool, as C has it: [`MIN_SIZE`] for each GiB of memory, as
-    /// one block of the page allocator.
+    /// Returns the default size of a pool, as C has it: [`MIN_SIZE`] for each GiB of memory, rounded
+    /// up to a power of two, but no more than one chunk.
     fn default_size(&self) -> usize {
         // Whole pages, and division first: a product of all memory could overflow.
         let pages = self.total_ram.checked_div(self.page_size).unwrap_or(0) / RAM_PER_POOL;
@@ -230,11 +238,16 @@ impl Machine {
             .max(MIN_SIZE)
             .checked_next_power_of_two()
             .unwrap_or(usize::MAX)
-            .min(self.max_block)
+            .min(self.max_chunk)
     }
 
     /// Returns `size` in whole pages, and not above a quarter of memory.
-    fn fit(&self, size: usize, selection: Option<Selection>, note: &mut dyn FnMut(Note)) -> usize {
+    fn fit(
+        &self,
+        size: usize,
+        selection: Option<Selection>,
+        message: &mut dyn FnMut(Message),
+    ) -> usize {
         let quarter = self.total_ram / 4;
         let part = quarter.checked_rem(self.page_size).unwrap_or(0);
         let limit = quarter.saturating_sub(part).max(self.page_size);
@@ -242,7 +255,7 @@ impl Machine {
         match size.checked_next_multiple_of(self.page_size) {
             Some(aligned) if aligned <= limit => aligned,
             _ => {
-                note(Note::Cut {
+                message(Message::Cut {
                     selection,
                     size,
                     limit,
@@ -253,45 +266,45 @@ impl Machine {
     }
 }
 
-/// Returns the order of the largest block that is not larger than `remaining` bytes, at most
-/// `max_order`; 0 where that is less than a page.
+/// Returns the largest order that is not more than `remaining` bytes, at most `max_order`; 0 where
+/// that is less than a page.
 ///
-/// A pool is made of such blocks until nothing remains, so its size is exact. Any context.
+/// A pool is made of such chunks until nothing remains, so its size is exact. Any context.
 pub(crate) fn largest_order(remaining: usize, page_size: usize, max_order: u32) -> u32 {
     let pages = remaining.checked_div(page_size).unwrap_or(0);
     pages.checked_ilog2().unwrap_or(0).min(max_order)
 }
 
-/// The orders of blocks to try when a pool grows: from `first` down to `last`, until one is there.
+/// The orders to try for a new chunk: from `largest` down to `smallest`, until memory is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Growth {
-    /// The largest order, not below `last`.
-    pub(crate) first: u32,
+pub(crate) struct OrderRange {
+    /// The first to try, not below `smallest`.
+    pub(crate) largest: u32,
     /// The smallest order that is of use.
-    pub(crate) last: u32,
+    pub(crate) smallest: u32,
 }
 
-/// Says how to grow a pool of `pool_size` bytes, with blocks of at most `max_order`.
+/// Returns the orders to try when a pool of `pool_size` bytes grows, `max_order` at most.
 ///
-/// A pool that runs low (`wanted` is 0) grows by its own size, or by as much of it as there is.
-/// After an allocation of `wanted` bytes failed, the new block must hold that many; `None` when no
-/// block can. Any context.
+/// A pool that runs low (`failed_size` is 0) grows by its own size, or by as much of it as there is.
+/// After an allocation of `failed_size` bytes failed, the new chunk must hold that many; `None` when
+/// no chunk can. Any context.
 pub(crate) fn growth(
     pool_size: usize,
-    wanted: usize,
+    failed_size: usize,
     page_size: usize,
     max_order: u32,
-) -> Option<Growth> {
-    // `get_order()`: the smallest block that holds all of it.
-    let pages = wanted
+) -> Option<OrderRange> {
+    // `get_order()`: the smallest order that holds all of it.
+    let pages = failed_size
         .checked_next_multiple_of(page_size)?
         .checked_div(page_size)?;
-    let last = pages.checked_next_power_of_two()?.trailing_zeros();
-    if last > max_order {
+    let smallest = pages.checked_next_power_of_two()?.trailing_zeros();
+    if smallest > max_order {
         return None;
     }
-    Some(Growth {
-        first: largest_order(pool_size, page_size, max_order).max(last),
-        last,
+    Some(OrderRange {
+        largest: largest_order(pool_size, page_size, max_order).max(smallest),
+        smallest,
     })
 }

@@ -2,22 +2,25 @@
 
 //! One chunk of a pool: memory that devices may use, and the allocator of its pages.
 //!
-//! How memory gets there and back is in [`shared`](super::shared) and [`block`](super::block), when
-//! chunks are made in [`growth`](super::growth).
+//! How memory gets there and back is in [`chunk_memory`](super::chunk_memory), when chunks are made
+//! in [`pool`](crate::pool).
 
 use core::mem::ManuallyDrop;
 
 use kernel::{
-    bindings,
     io::PhysAddr,
     prelude::*, //
 };
 
 use super::{
-    block::PageBlock,
-    gen_pool::GenPool,
-    shared::SharedBlock,
-    zone::Zone, //
+    allocator::GenPool,
+    chunk_memory::ChunkMemory,
+    pages::Pages, //
+};
+
+use crate::policy::{
+    zones::Zone,
+    OrderRange, //
 };
 
 /// One contiguous piece of a pool, with the allocator of its pages.
@@ -28,7 +31,7 @@ use super::{
 /// `phys` is their physical address.
 pub(crate) struct Chunk {
     /// Dropped by hand, and only if nothing is allocated from it.
-    memory: ManuallyDrop<SharedBlock>,
+    memory: ManuallyDrop<ChunkMemory>,
     allocator: GenPool,
     zone: Zone,
     virt: usize,
@@ -37,8 +40,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// Makes a chunk of `1 << first` pages from `zone`, or where memory is short of fewer, down to
-    /// `1 << last`.
+    /// Makes a chunk from `zone`, of the largest of `orders` that there is memory for.
     ///
     /// # Context
     ///
@@ -46,15 +48,15 @@ impl Chunk {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if the zone has no such block, or memory for the bookkeeping is missing; whatever
+    /// `ENOMEM` if the zone has no such pages, or memory for the bookkeeping is missing; whatever
     /// `set_memory_decrypted()` returns.
-    pub(crate) fn new(zone: Zone, first: u32, last: u32, cc_shared: bool) -> Result<Self> {
-        let block = (last..=first)
+    pub(crate) fn new(zone: Zone, orders: OrderRange, cc_shared: bool) -> Result<Self> {
+        let pages = (orders.smallest..=orders.largest)
             .rev()
-            .find_map(|order| PageBlock::new(zone, order))
+            .find_map(|order| Pages::new(zone, order))
             .ok_or(ENOMEM)?;
-        let (phys, size) = (block.phys(), block.size());
-        let memory = SharedBlock::new(block, cc_shared)?;
+        let (phys, size) = (pages.phys(), pages.size());
+        let memory = ChunkMemory::new(pages, cc_shared)?;
         let virt = memory.virt();
         let allocator = GenPool::new(virt, phys, size)?;
 
@@ -67,6 +69,17 @@ impl Chunk {
             phys,
             size,
         })
+    }
+
+    /// Makes a chunk of just this order, for tests.
+    #[cfg(CONFIG_KUNIT = "y")]
+    pub(crate) fn of_order(zone: Zone, order: u32) -> Result<Self> {
+        let orders = OrderRange {
+            largest: order,
+            smallest: order,
+        };
+
+        Self::new(zone, orders, false)
     }
 
     /// The zone whose pool this chunk is part of.
@@ -143,25 +156,17 @@ impl Drop for Chunk {
     }
 }
 
-/// The zone that the flags of a request ask for, as `dma_guess_pool()` reads them.
-pub(crate) fn wanted_zone(gfp: bindings::gfp_t) -> Zone {
-    if gfp & bindings::GFP_DMA != 0 {
-        Zone::Dma
-    } else if gfp & bindings::GFP_DMA32 != 0 {
-        Zone::Dma32
-    } else {
-        Zone::Kernel
-    }
-}
-
 #[kunit_tests(rust_dma_pool_chunk)]
 mod tests {
     use super::*;
-    use kernel::page::PAGE_SIZE;
+    use kernel::{
+        bindings,
+        page::PAGE_SIZE, //
+    };
 
     #[test]
     fn knows_its_own_addresses_only() -> Result {
-        let chunk = Chunk::new(Zone::Dma32, 2, 0, false)?;
+        let chunk = Chunk::of_order(Zone::Dma32, 2)?;
         let size = chunk.size();
         let (virt, phys) = (chunk.virt_at(0) as usize, chunk.phys_at(0));
 
@@ -185,7 +190,7 @@ mod tests {
     fn is_below_the_limit_of_its_zone() -> Result {
         // SAFETY: Set once at boot.
         let dma = unsafe { bindings::zone_dma_limit };
-        let end = |zone| Chunk::new(zone, 0, 0, false).map(|chunk| chunk.phys_at(chunk.size() - 1));
+        let end = |zone| Chunk::of_order(zone, 0).map(|chunk| chunk.phys_at(chunk.size() - 1));
 
         assert!(end(Zone::Dma32)? <= dma.max(u64::from(u32::MAX)));
         // Without such a zone its requests are served from all memory.
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn leaks_memory_that_is_in_use() -> Result {
-        let chunk = Chunk::new(Zone::Dma32, 0, 0, false)?;
+        let chunk = Chunk::of_order(Zone::Dma32, 0)?;
         let offset = chunk.alloc(1).ok_or(ENOMEM)?;
         // SAFETY: Second owners, of which only those are dropped that the first one has leaked.
         let (mut memory, allocator) = unsafe {
@@ -217,27 +222,16 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_those_of_the_flags() {
-        use bindings::{
-            GFP_ATOMIC,
-            GFP_DMA,
-            GFP_DMA32, //
-        };
-
-        assert_eq!(wanted_zone(GFP_ATOMIC), Zone::Kernel);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA), Zone::Dma);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA32), Zone::Dma32);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA | GFP_DMA32), Zone::Dma);
-    }
-
-    #[test]
     fn takes_fewer_pages_than_asked_for_when_it_must() -> Result {
-        // No block is this large, not even in CMA, so that the order comes down until one is.
-        let order = 30;
-        let chunk = Chunk::new(Zone::Dma32, order, 0, false)?;
+        // Nothing is this large, not even in CMA, so that the order comes down until something is.
+        let orders = OrderRange {
+            largest: 30,
+            smallest: 0,
+        };
+        let chunk = Chunk::new(Zone::Dma32, orders, false)?;
 
-        assert!(chunk.size() < PAGE_SIZE << order);
-        assert!(Chunk::new(Zone::Dma32, order, order, false).is_err());
+        assert!(chunk.size() < PAGE_SIZE << orders.largest);
+        assert!(Chunk::of_order(Zone::Dma32, orders.largest).is_err());
         Ok(())
     }
 }

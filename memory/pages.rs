@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages for a chunk, from the page allocator or CMA, and the addresses that CPUs use them by.
+//! Pages for a chunk, from the page allocator or CMA; they go back to where they came from.
 //!
-//! Each is a type whose `Drop` gives back what was taken, to where it was taken from. Whether
-//! devices may read the pages is in [`shared`](super::shared).
+//! How CPUs reach them is in [`mapping`](super::mapping), whether devices can read them in
+//! [`chunk_memory`](super::chunk_memory).
 
 use core::ptr::{
     null_mut,
@@ -17,9 +17,9 @@ use kernel::{
     prelude::*, //
 };
 
-use super::zone::Zone;
+use crate::policy::zones::Zone;
 
-/// Where the pages of a block came from, and thus go back to.
+/// Where pages came from, and thus go back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Origin {
     Buddy,
@@ -31,20 +31,20 @@ enum Origin {
 ///
 /// # Invariants
 ///
-/// `page` is the first page of a block of that order which came from `origin` and belongs to this
+/// `page` is the first of `1 << order` pages, which came from `origin` at once and belong to this
 /// object.
-pub(super) struct PageBlock {
+pub(crate) struct Pages {
     page: NonNull<bindings::page>,
     pub(super) order: u32,
     origin: Origin,
 }
 
-impl PageBlock {
-    /// Takes a block from the zone, from CMA first where the CMA area lies in it.
+impl Pages {
+    /// Takes pages from the zone, from CMA first where the CMA area lies in it.
     ///
     /// Never warns, and never makes the OOM killer run: a pool that stays small is better than a
     /// crash kernel that kills the dump. Context: process; may sleep.
-    pub(super) fn new(zone: Zone, order: u32) -> Option<Self> {
+    pub(crate) fn new(zone: Zone, order: u32) -> Option<Self> {
         #[cfg(CONFIG_DMA_CMA)]
         if cma_in_zone(zone) {
             // SAFETY: A NULL device selects the default area, which exists. Sleeping is allowed.
@@ -73,23 +73,30 @@ impl PageBlock {
         })
     }
 
-    pub(super) fn size(&self) -> usize {
+    /// The first page.
+    pub(super) fn first(&self) -> *mut bindings::page {
+        self.page.as_ptr()
+    }
+
+    /// Size in bytes.
+    pub(crate) fn size(&self) -> usize {
         PAGE_SIZE << self.order
     }
 
+    /// Physical address of the first page.
     pub(super) fn phys(&self) -> PhysAddr {
         // SAFETY: `page` is valid by the type invariants.
         unsafe { bindings::page_to_phys(self.page.as_ptr()) }
     }
 
-    /// Address of the block in the kernel's linear map.
+    /// Address of the pages in the kernel's linear map.
     pub(super) fn linear(&self) -> usize {
         // SAFETY: `page` is valid by the type invariants. It is in the linear map, as no allocation
         // here asks for high memory.
         unsafe { bindings::page_to_virt(self.page.as_ptr()) as usize }
     }
 
-    /// Whether the page allocator still counts the block as given out.
+    /// Whether the page allocator still counts the pages as given out.
     #[cfg(CONFIG_KUNIT = "y")]
     pub(super) fn is_allocated(&self) -> bool {
         // SAFETY: Each page frame has a `struct page`, whoever owns the page.
@@ -97,15 +104,15 @@ impl PageBlock {
     }
 }
 
-impl Drop for PageBlock {
+impl Drop for Pages {
     fn drop(&mut self) {
         match self.origin {
-            // SAFETY: The block is owned by this object and was allocated with this order.
+            // SAFETY: The pages are owned by this object and were allocated with this order.
             Origin::Buddy => unsafe { bindings::__free_pages(self.page.as_ptr(), self.order) },
             #[cfg(CONFIG_DMA_CMA)]
             Origin::Cma => {
-                // SAFETY: The block is owned by this object and came from the default area with
-                // this many pages.
+                // SAFETY: The pages are owned by this object and came from the default area, this
+                // many at once.
                 let released = unsafe {
                     bindings::dma_release_from_contiguous(
                         null_mut(),
@@ -119,58 +126,6 @@ impl Drop for PageBlock {
                 }
             }
         }
-    }
-}
-
-/// The address range through which CPUs use a block.
-///
-/// With `DMA_DIRECT_REMAP` this is a non-cacheable alias in the vmalloc area, which devices that do
-/// not snoop need, otherwise the linear map.
-///
-/// # Invariants
-///
-/// `virt` is the address of a mapping of a whole block that outlives this object.
-pub(super) struct Mapping {
-    pub(super) virt: usize,
-}
-
-impl Mapping {
-    pub(super) fn new(block: &PageBlock, cc_shared: bool) -> Result<Self> {
-        // Written-back lines of the cacheable alias must not overwrite what a device wrote.
-        //
-        // SAFETY: The block is owned by the caller and not in use yet.
-        unsafe { bindings::arch_dma_prep_coherent(block.page.as_ptr(), block.size()) };
-
-        #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-        {
-            // SAFETY: The block is valid for its size. Sleeping is allowed.
-            let virt = unsafe {
-                bindings::dma_pool_remap(block.page.as_ptr(), block.size(), cc_shared) as usize
-            };
-
-            if virt == 0 {
-                return Err(ENOMEM);
-            }
-            // INVARIANT: Just mapped.
-            Ok(Self { virt })
-        }
-        #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-        {
-            let _ = cc_shared;
-            // INVARIANT: The linear map is always there.
-            Ok(Self {
-                virt: block.linear(),
-            })
-        }
-    }
-}
-
-#[cfg(CONFIG_DMA_DIRECT_REMAP)]
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: `virt` is the start of a mapping that `dma_pool_remap` made. The size argument is
-        // not used by C.
-        unsafe { bindings::dma_common_free_remap(self.virt as *mut c_void, 0) };
     }
 }
 
@@ -206,32 +161,5 @@ fn cma_in_zone(zone: Zone) -> bool {
         Zone::Dma if cfg!(CONFIG_ZONE_DMA) => end <= dma_limit,
         Zone::Dma32 if cfg!(CONFIG_ZONE_DMA32) => end <= dma_limit.max(u64::from(u32::MAX)),
         _ => true,
-    }
-}
-
-#[cfg(CONFIG_DMA_DIRECT_REMAP)]
-#[kunit_tests(rust_dma_pool_block)]
-mod tests {
-    use super::*;
-
-    /// The page at an address in the vmalloc area, NULL if there is none.
-    fn page_at(virt: usize) -> *mut bindings::page {
-        // SAFETY: Looks into the page tables of the kernel, which are always there.
-        unsafe { bindings::vmalloc_to_page(virt as *const c_void) }
-    }
-
-    #[test]
-    fn is_mapped_until_the_mapping_is_dropped() -> Result {
-        let block = PageBlock::new(Zone::Dma32, 1).ok_or(ENOMEM)?;
-        let mapping = Mapping::new(&block, false)?;
-        let virt = mapping.virt;
-        let first = page_at(virt);
-        let second = page_at(virt + PAGE_SIZE);
-
-        drop(mapping);
-        assert_eq!(first, block.page.as_ptr());
-        assert_eq!(second, first.wrapping_add(1));
-        assert!(page_at(virt).is_null());
-        Ok(())
     }
 }

@@ -20,9 +20,9 @@ use kernel::{
 #[cfg(CONFIG_DEBUG_FS)]
 use kernel::prelude::*;
 
-use super::{
-    zone::Zone,
-    Pools, //
+use crate::{
+    policy::zones::Zone,
+    pool::Pools, //
 };
 
 /// Read by root only, as C's files.

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the running kernel says about the machine, in the terms of [`policy`](super::policy).
+//! What the running kernel says about the machine, in the terms of [`policy`](crate::policy).
 
 use kernel::{
-    bindings,
+    bindings::{
+        self,
+        MAX_PAGE_ORDER, //
+    },
     page::PAGE_SIZE,
     prelude::*, //
 };
 
-use super::{
-    policy::{
-        Encryption,
-        Machine, //
-    },
-    zone::{
+use crate::policy::{
+    zones::{
         Zone,
         ZoneSet, //
     },
-    MAX_ORDER,
+    Encryption,
+    Machine, //
 };
 
 /// Describes this machine. Any context after the zones are set up.
 pub(crate) fn describe() -> Machine {
-    let mut populated = ZoneSet::EMPTY;
+    let mut managed = ZoneSet::EMPTY;
 
     for zone in Zone::ALL {
         if has_memory(zone) {
-            populated = populated.with(zone);
+            managed = managed.with(zone);
         }
     }
     Machine {
         page_size: PAGE_SIZE,
-        max_block: PAGE_SIZE << MAX_ORDER,
+        max_chunk: PAGE_SIZE << MAX_PAGE_ORDER,
         // CAST: `unsigned long` is `usize` in the kernel.
         // SAFETY: An FFI call with no additional requirements.
         total_ram: unsafe { bindings::totalram_pages() }.saturating_mul(PAGE_SIZE),
-        populated,
+        managed,
         remap: cfg!(CONFIG_DMA_DIRECT_REMAP),
         encryption: encryption(|attr| {
             // SAFETY: An FFI call with no additional requirements.
@@ -73,7 +73,7 @@ fn encryption(has: impl Fn(bindings::cc_attr) -> bool) -> Encryption {
 #[kunit_tests(rust_dma_pool_machine)]
 mod tests {
     use super::*;
-    use crate::pool::block::PageBlock;
+    use crate::memory::pages::Pages;
 
     /// No other machine here has any of these.
     #[test]
@@ -90,12 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_largest_block() -> Result {
+    fn knows_the_largest_chunk() -> Result {
         let machine = describe();
-        let order = bindings::MAX_PAGE_ORDER;
-        let block = PageBlock::new(Zone::Dma32, order).ok_or(ENOMEM)?;
+        let pages = Pages::new(Zone::Dma32, MAX_PAGE_ORDER).ok_or(ENOMEM)?;
 
-        assert_eq!(machine.max_block, block.size());
+        assert_eq!(machine.max_chunk, pages.size());
         assert_eq!(machine.page_size, PAGE_SIZE);
         Ok(())
     }
@@ -104,7 +103,7 @@ mod tests {
     fn sees_memory_in_some_zone() {
         let machine = describe();
 
-        assert!(!machine.populated.is_empty());
+        assert!(!machine.managed.is_empty());
         assert!(machine.total_ram >= machine.page_size);
     }
 }

@@ -2,8 +2,8 @@
 
 //! Decrypting pages where memory encryption is active, and back; nothing happens elsewhere.
 //!
-//! In a kernel with KUnit, tests see what was asked for and have it fail ([`trial`]): no machine
-//! without encryption would ever do either.
+//! In a kernel with KUnit, tests see what was asked for and make it fail ([`fault_injection`]):
+//! no machine without encryption would ever do either.
 
 use kernel::{
     bindings,
@@ -29,7 +29,7 @@ pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
     let pages = 1 << order;
 
     #[cfg(CONFIG_KUNIT = "y")]
-    trial::decrypt(linear, pages)?;
+    fault_injection::decrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
     to_result(unsafe { bindings::set_memory_decrypted(linear, pages) })
 }
@@ -43,14 +43,14 @@ pub(super) unsafe fn encrypt(linear: usize, order: u32) -> Result {
     let pages = 1 << order;
 
     #[cfg(CONFIG_KUNIT = "y")]
-    trial::encrypt(linear, pages)?;
+    fault_injection::encrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
     to_result(unsafe { bindings::set_memory_encrypted(linear, pages) })
 }
 
 /// What KUnit tests know and decide. They run one after the other.
 #[cfg(CONFIG_KUNIT = "y")]
-pub(super) mod trial {
+pub(crate) mod fault_injection {
     use kernel::{
         prelude::*,
         sync::atomic::{
@@ -66,22 +66,22 @@ pub(super) mod trial {
     static DECRYPT_FAILS: Atomic<u32> = Atomic::new(0);
     static ENCRYPT_FAILS: Atomic<u32> = Atomic::new(0);
 
-    pub(in crate::pool) fn shared_pages() -> usize {
+    pub(crate) fn shared_pages() -> usize {
         SHARED.load(Relaxed)
     }
 
-    pub(in crate::pool) fn last_linear() -> usize {
+    pub(crate) fn last_linear() -> usize {
         LINEAR.load(Relaxed)
     }
 
     /// From now on, either of the two fails with `EIO` or does not.
-    pub(in crate::pool) fn fail(decrypt: bool, encrypt: bool) {
+    pub(crate) fn fail(decrypt: bool, encrypt: bool) {
         DECRYPT_FAILS.store(decrypt.into(), Relaxed);
         ENCRYPT_FAILS.store(encrypt.into(), Relaxed);
     }
 
     /// That many pages stay decrypted for ever.
-    pub(in crate::pool) fn forget_pages(count: usize) {
+    pub(crate) fn forget_pages(count: usize) {
         SHARED.fetch_sub(count, Relaxed);
     }
 
@@ -90,7 +90,7 @@ pub(super) mod trial {
         if DECRYPT_FAILS.load(Relaxed) != 0 {
             return Err(EIO);
         }
-        // CAST: The pages of a block.
+        // CAST: The pages of a chunk.
         SHARED.add(pages as usize, Relaxed);
         Ok(())
     }
@@ -100,7 +100,7 @@ pub(super) mod trial {
         if ENCRYPT_FAILS.load(Relaxed) != 0 {
             return Err(EIO);
         }
-        // CAST: The pages of a block.
+        // CAST: The pages of a chunk.
         SHARED.fetch_sub(pages as usize, Relaxed);
         Ok(())
     }
