@@ -59,7 +59,7 @@ def boot(variant: str, script: str, only: str, modules: dict[str, Path]) -> dict
     limit = LIMIT.get(variant, LONG_LIMIT)
     # kselftest's runner ends a script that takes too long, but not what hangs in the kernel.
     steps = [
-        f"export TIMEOUT={limit} DMA_POOL_TESTS='{only}'",
+        f"export TIMEOUT={limit} DMA_POOL_ONLY='{only}'",
         f"patience() {{ {PATIENCE.format(limit + 60)}; }}",
     ]
     for name, module in modules.items():

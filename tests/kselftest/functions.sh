@@ -10,7 +10,7 @@
 #                  top of its repository
 # KSFT             the kernel's selftests directory; default: the one that this
 #                  is installed in
-# DMA_POOL_TESTS   names of tests, with "|" between them, of which alone are run;
+# DMA_POOL_ONLY    names of tests, with "|" between them, of which alone are run;
 #                  the first test of a script, which others may build on, always is
 
 set -u
@@ -53,7 +53,7 @@ is_debug_kernel() { config KASAN y; }
 # there it says so with "skip" and returns: a test that is not added cannot be missed.
 declare -a test_names=() test_calls=()
 add() {
-	[ -z "${DMA_POOL_TESTS:-}" ] || [ ${#test_names[@]} = 0 ] || [[ "|$DMA_POOL_TESTS|" == *"|$1|"* ]] || return 0
+	[ -z "${DMA_POOL_ONLY:-}" ] || [ ${#test_names[@]} = 0 ] || [[ "|$DMA_POOL_ONLY|" == *"|$1|"* ]] || return 0
 	test_names+=("$1")
 	shift
 	test_calls+=("$(printf '%q ' "$@")")
