@@ -13,6 +13,7 @@ order of the table, and a stage starts as soon as its own are there.
 writes is for a person to look at.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ import signal
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from typing import TextIO
 
 from . import manifest
 from .ktap import Results
@@ -130,11 +132,30 @@ def turn(stages: list[Stage], total: Results) -> None:
             stop()
 
 
+def lock() -> TextIO:
+    """Two runs in one tree would overwrite each other's results: there is one while this is open."""
+    (TOP / "build").mkdir(exist_ok=True)
+    held = (TOP / "build/test.lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"waiting for another run of the tests in {TOP}", file=sys.stderr)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
 def main() -> int:
     """Runs what was asked for."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     total = Results()
+    # Before the lock: a wrong name need not wait to be told so, and a stage tries one.
     stages = select(sys.argv[1:])
+    with lock():
+        return run_all(stages, total)
+
+
+def run_all(stages: list[Stage], total: Results) -> int:
+    """Runs turns of the stages as long as was asked for, and sums up."""
     end = time.monotonic() + 3600 * float(os.environ.get("HOURS") or 0)
     turn(stages, total)
     while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
