@@ -198,9 +198,12 @@ def prepare(script: str, *arguments: str) -> str:
 
 
 def kselftest(
-    variant: str, timeout: int, *options: str, scripts: str = "", rounds: int | None = None
+    variant: str, timeout: int, *options: str, scripts: str = "", settings: str = ""
 ) -> Callable[[Path], Results]:
-    """tests/kselftest, or some scripts of it, in a guest; options are scripts/vm's."""
+    """tests/kselftest, or some scripts of it, in a guest; options are scripts/vm's.
+
+    settings are variables for the scripts.
+    """
 
     def run(directory: Path) -> Results:
         kdir = kernel(variant)
@@ -211,8 +214,8 @@ def kselftest(
         parameters = (TOP / "tests/kselftest" / name).read_text().strip()
         vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters, *options]
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {scripts}"
-        if rounds:
-            in_guest = f"CYCLES={rounds} TIMEOUT={timeout} {in_guest}"
+        if settings:
+            in_guest = f"{settings} TIMEOUT={timeout} {in_guest}"
         status = call([*vm, str(kdir), in_guest], log)
         results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
         if status == 124:
@@ -309,7 +312,7 @@ HIGH_CMA = (
     " size = <0 0x4000000>; alloc-ranges = <1 0 0 0x40000000>; }; };"
 )
 # The rest takes 20 minutes more with KASAN, most of it faults.sh: in make soak.
-MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh"
+MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh"
 REST = "pages.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
@@ -364,8 +367,10 @@ STAGES = (
     # What is long and finds rare things
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=REST)),
-    Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", rounds=1000)),
-    Stage("cycles debug",    "soak",            "debug",        kselftest("debug", 4200, scripts="cycle.sh", rounds=100)),
+    Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),
+    Stage("cycles debug",    "soak",            "debug",        kselftest("debug", 4200, scripts="cycle.sh", settings="CYCLES=100")),
+    Stage("stress",          "soak",            "plain",        kselftest("plain", 14400, scripts="stress.sh", settings="OPS=20000000")),
+    Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
     Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),

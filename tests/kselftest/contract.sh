@@ -12,20 +12,20 @@
 . "$(dirname "$0")/functions.sh"
 start module
 
-# What is run: "TITLE|STATE|FRESH|SLOW TESTS|PARAMETERS", c for the C pools.
+# What is run: "TITLE|STATE|FRESH|PARAMETERS", c for the C pools.
 rows="
-C pools|ok|0|yes|c
-coherent_pool=7|ok|1|yes|coherent_pool=7 coherent_pool_size=1M
-coherent_pool=1|ok|1|no|coherent_pool=1 coherent_pool_size=512K
-coherent_pool=2|ok|1|no|coherent_pool=2 coherent_pool_size=512K
-coherent_pool=3|ok|1|no|coherent_pool=3 coherent_pool_size=256K
-coherent_pool=4|ok|1|no|coherent_pool=4 coherent_pool_size=512K
-coherent_pool=5|ok|1|no|coherent_pool=5 coherent_pool_size=128K
-coherent_pool=6|ok|1|no|coherent_pool=6 coherent_pool_size=256K
-several chunks|ok|1|no|coherent_pool=kernel:3M,dma:384K,dma32:1536K
-coherent_pool=0|disabled|1|no|coherent_pool=0
+C pools|ok|0|c
+coherent_pool=7|ok|1|coherent_pool=7 coherent_pool_size=1M
+coherent_pool=1|ok|1|coherent_pool=1 coherent_pool_size=512K
+coherent_pool=2|ok|1|coherent_pool=2 coherent_pool_size=512K
+coherent_pool=3|ok|1|coherent_pool=3 coherent_pool_size=256K
+coherent_pool=4|ok|1|coherent_pool=4 coherent_pool_size=512K
+coherent_pool=5|ok|1|coherent_pool=5 coherent_pool_size=128K
+coherent_pool=6|ok|1|coherent_pool=6 coherent_pool_size=256K
+several chunks|ok|1|coherent_pool=kernel:3M,dma:384K,dma32:1536K
+coherent_pool=0|disabled|1|coherent_pool=0
 "
-has_users || rows+="no parameters|missing|1|no|
+has_users || rows+="no parameters|missing|1|
 "
 
 if is_debug_kernel; then
@@ -46,8 +46,7 @@ while read -r name flag; do
 done <"$TEST/list"
 
 # Whether a test is in a run.
-applies() { # FLAGS STATE SLOW
-	[ "$3" = yes ] || [[ $1 != *' slow '* ]] || return 1
+applies() { # FLAGS STATE
 	case $2 in
 	ok) [[ $1 != *' nopool '* ]] ;;
 	*) [[ $1 == *' any '* || $1 == *' nopool '* ]] ;;
@@ -55,9 +54,9 @@ applies() { # FLAGS STATE SLOW
 }
 
 each_row() { # FUNCTION
-	local title state fresh slow parameters
-	while IFS='|' read -r title state fresh slow parameters; do
-		[[ -z $title || ! $title =~ ${ROWS:-.} ]] || "$1" "$title" "$state" "$fresh" "$slow" "$parameters"
+	local title state fresh parameters
+	while IFS='|' read -r title state fresh parameters; do
+		[[ -z $title || ! $title =~ ${ROWS:-.} ]] || "$1" "$title" "$state" "$fresh" "$parameters"
 	done <<<"$rows"
 }
 
@@ -65,15 +64,15 @@ plan=0
 count_row() {
 	local i
 	for i in "${!names[@]}"; do
-		! applies "${flags[i]}" "$2" "$4" || plan=$((plan + 1))
+		! applies "${flags[i]}" "$2" || plan=$((plan + 1))
 	done
 	# Loading and unloading are a test of their own.
-	[ "$5" = c ] || plan=$((plan + 1))
+	[ "$4" = c ] || plan=$((plan + 1))
 }
 
 declare -A status said dirty
-run_row() { # TITLE STATE FRESH SLOW PARAMETERS
-	local title=$1 state=$2 fresh=$3 slow=$4 parameters=$5 i line at_start loads=0
+run_row() { # TITLE STATE FRESH PARAMETERS
+	local title=$1 state=$2 fresh=$3 parameters=$4 i line at_start loads=0
 	local -a words
 	status=() said=() dirty=()
 	reasons=()
@@ -85,7 +84,7 @@ run_row() { # TITLE STATE FRESH SLOW PARAMETERS
 	log_mark "$SCRIPT: $title"
 	for i in "${!names[@]}"; do
 		name=${names[i]}
-		applies "${flags[i]}" "$state" "$slow" || continue
+		applies "${flags[i]}" "$state" || continue
 		if [ $loads != 0 ]; then
 			status[$name]=1 said[$name]='the module is not there'
 			continue
@@ -107,7 +106,7 @@ run_row() { # TITLE STATE FRESH SLOW PARAMETERS
 		dirty[$name]=$line
 	done < <(log_problems)
 	for i in "${!names[@]}"; do
-		! applies "${flags[i]}" "$state" "$slow" || report_one "$title" "${names[i]}" "${flags[i]}"
+		! applies "${flags[i]}" "$state" || report_one "$title" "${names[i]}" "${flags[i]}"
 	done
 	if [ "$parameters" != c ]; then
 		[ $loads != 0 ] || must_unload

@@ -57,6 +57,16 @@ static size_t alignment(size_t size)
 	return PAGE_SIZE << order;
 }
 
+/* Up to 2^@order pages, rather few than many; one in four is no whole number of them */
+size_t dpt_random_size(struct rnd_state *rnd, unsigned int order)
+{
+	u32 pages = 1 + prandom_u32_state(rnd) %
+		    (1U << prandom_u32_state(rnd) % (order + 1));
+	u32 odd = prandom_u32_state(rnd);
+
+	return pages * PAGE_SIZE - (odd & 3 ? 0 : (odd >> 2) % PAGE_SIZE);
+}
+
 /* What is true of every block, whatever else a test is about */
 int dpt_check(const struct dpt_block *block)
 {

@@ -11,10 +11,12 @@
 #ifndef _DMA_POOL_TEST_H
 #define _DMA_POOL_TEST_H
 
+#include <linux/atomic.h>
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
 #include <linux/mmzone.h>
+#include <linux/prandom.h>
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
@@ -53,7 +55,6 @@ enum dpt_context {
 #define DPT_CRASH	BIT(1)	/* ... with an oops: not to be run there */
 #define DPT_ANY		BIT(2)	/* makes sense with pools and without */
 #define DPT_NO_POOL	BIT(3)	/* only makes sense without any pool */
-#define DPT_SLOW	BIT(4)	/* seconds, not milliseconds */
 
 typedef int (*dpt_fn)(void *arg);
 typedef bool (*dpt_phys_ok)(struct device *dev, phys_addr_t phys, size_t size);
@@ -72,6 +73,14 @@ struct dpt_block {
 	enum dpt_pool wanted;
 };
 
+/* What owners.c has seen that must not be */
+struct dpt_wrongs {
+	/* Pages that two had at a time */
+	atomic_long_t twice;
+	/* Blocks that were not zeroed, and those that somebody else wrote to */
+	atomic_long_t dirty, overwritten;
+};
+
 /* What the user says is there, through the file "pools" */
 struct dpt_setup {
 	size_t size[DPT_POOLS];
@@ -80,6 +89,7 @@ struct dpt_setup {
 };
 
 extern struct dpt_setup dpt_setup;
+extern struct dpt_wrongs dpt_wrongs;
 extern struct device *dpt_dev;
 /* Storage for the blocks of the test that runs; one runs at a time */
 extern struct dpt_block *dpt_blocks;
@@ -104,6 +114,7 @@ int dpt_parse_setup(char *text);
 unsigned long dpt_attrs(void);
 int dpt_try(struct dpt_block *block, enum dpt_pool wanted, size_t size,
 	    gfp_t flags, dpt_phys_ok ok);
+size_t dpt_random_size(struct rnd_state *rnd, unsigned int order);
 int dpt_check(const struct dpt_block *block);
 int dpt_check_zero(const struct dpt_block *block, size_t len);
 void dpt_fill(struct dpt_block *block, u32 seed);
@@ -133,10 +144,20 @@ int dpt_others_command(char *text);
 void dpt_others_show(struct seq_file *m);
 void dpt_others_exit(void);
 
-/* stress.c */
+/* load.c */
 int dpt_load_command(char *text);
 void dpt_load_show(struct seq_file *m);
 void dpt_load_exit(void);
+
+/* owners.c */
+int dpt_owners_begin(void);
+unsigned long dpt_owners_end(void);
+void dpt_own(const struct dpt_block *block, u32 owner);
+void dpt_disown(const struct dpt_block *block, u32 owner);
+
+/* stress.c */
+int dpt_stress_command(char *text);
+void dpt_stress_show(struct seq_file *m);
 
 /* measure.c */
 int dpt_measure_command(char *text);
@@ -149,6 +170,5 @@ extern const struct dpt_test dpt_zero_tests[];
 extern const struct dpt_test dpt_fail_tests[];
 extern const struct dpt_test dpt_free_tests[];
 extern const struct dpt_test dpt_grow_tests[];
-extern const struct dpt_test dpt_stress_tests[];
 
 #endif /* _DMA_POOL_TEST_H */

@@ -16,7 +16,9 @@
  *           from the page allocator, "free" to give it back; see hog.c
  *   others  write what others do, or "end"; see others.c
  *   load    write "start" or "stop": every CPU allocates and frees; read:
- *           counters; see stress.c
+ *           counters; see load.c
+ *   stress  write "OPERATIONS SEED": every CPU takes and gives back blocks of
+ *           others until so many are done; read: counters; see stress.c
  *   measure write what is to be measured, read the figures; see measure.c
  *
  * Here are the device, the files, the table of tables and the messages; no
@@ -41,7 +43,6 @@ static const struct dpt_test * const tables[] = {
 	dpt_zero_tests,
 	dpt_fail_tests,
 	dpt_free_tests,
-	dpt_stress_tests,
 	dpt_grow_tests,
 };
 
@@ -133,12 +134,11 @@ static int list_show(struct seq_file *m, void *unused)
 
 	for (i = 0; i < ARRAY_SIZE(tables); i++)
 		for (test = tables[i]; test->name; test++)
-			seq_printf(m, "%s%s%s%s%s%s\n", test->name,
+			seq_printf(m, "%s%s%s%s%s\n", test->name,
 				   test->flags & DPT_IMPROVEMENT ? " improvement" : "",
 				   test->flags & DPT_CRASH ? " crash" : "",
 				   test->flags & DPT_ANY ? " any" : "",
-				   test->flags & DPT_NO_POOL ? " nopool" : "",
-				   test->flags & DPT_SLOW ? " slow" : "");
+				   test->flags & DPT_NO_POOL ? " nopool" : "");
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(list);
@@ -174,13 +174,19 @@ static int load_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static int stress_show(struct seq_file *m, void *unused)
+{
+	dpt_stress_show(m);
+	return 0;
+}
+
 static int measure_show(struct seq_file *m, void *unused)
 {
 	dpt_measure_show(m);
 	return 0;
 }
 
-/* What a write to a file calls, with one trimmed line */
+/* What a write to a file calls, with the text without space around it */
 static ssize_t command(const char __user *buf, size_t len, int (*fn)(char *))
 {
 	char *text;
@@ -222,6 +228,7 @@ COMMAND_FOPS(hold, dpt_hold_command, hold_show);
 COMMAND_FOPS(hog, dpt_hog_command, hog_show);
 COMMAND_FOPS(others, dpt_others_command, others_show);
 COMMAND_FOPS(load, dpt_load_command, load_show);
+COMMAND_FOPS(stress, dpt_stress_command, stress_show);
 COMMAND_FOPS(measure, dpt_measure_command, measure_show);
 
 static int __init dpt_init(void)
@@ -243,6 +250,7 @@ static int __init dpt_init(void)
 	debugfs_create_file("hog", 0600, dir, NULL, &hog_fops);
 	debugfs_create_file("others", 0600, dir, NULL, &others_fops);
 	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
+	debugfs_create_file("stress", 0600, dir, NULL, &stress_fops);
 	debugfs_create_file("measure", 0600, dir, NULL, &measure_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);

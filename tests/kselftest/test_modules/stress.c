@@ -1,287 +1,332 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All CPUs at once: threads that take blocks of random sizes, write to them,
- * look whether anybody else did, and give them back; and timers that do the
- * same in the middle of it, from hard interrupts. As tests of limited time,
- * and as background load for scripts.
+ * All CPUs press the pools at once, with owners.c to see what goes wrong: blocks of
+ * 1 to 64 pages, for each kind of device, that one CPU takes and another gives
+ * back. Through the file "stress": "OPERATIONS SEED".
+ *
+ * On each CPU three levels do the same with the same blocks: a thread; softirqs;
+ * and hard interrupts, from a timer at any time, and on purpose in the middle of an
+ * allocation, where the pools ask whether a device can address a block. A nested
+ * operation is one that ran while a level below was inside of the pools.
+ *
+ * Nothing is judged here.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/percpu.h>
 #include <linux/prandom.h>
+#include <linux/smp.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 
 #include "dma_pool_test.h"
 
-#define SLOTS		16
-/* At least so long, and as long as so many operations take */
-#define STRESS_MS	1000
-#define STRESS_OPS	5000
-#define TIMER_US	300
+#define SLOTS		256
+#define TIMER_US	200
 
-struct worker {
-	struct task_struct *task;
-	struct hrtimer timer;
-	struct rnd_state rnd, timer_rnd;
-	struct dpt_block slots[SLOTS];
-	u32 seeds[SLOTS];
-	unsigned long ops, empty, errors;
+enum level { TASK, SOFTIRQ, HARDIRQ, LEVELS };
+
+/* Whoever moves one from EMPTY or FULL to BUSY may touch the rest */
+enum { EMPTY, BUSY, FULL };
+
+struct slot {
+	atomic_t state;
+	u32 owner;
+	struct dpt_block block;
 };
 
-static DEFINE_PER_CPU(struct worker, workers);
+struct stresser {
+	/* Filled by this CPU and emptied by the one that comes before it */
+	struct slot slots[SLOTS];
+	struct stresser *next;
+	unsigned int number;
+	struct task_struct *task;
+	struct hrtimer timer;
+	struct irq_work irq_work;
+	struct work_struct work;
+	/* By level, each written by this level of this CPU only */
+	struct rnd_state rnd[LEVELS];
+	u32 owners[LEVELS];
+	bool calling[LEVELS];
+	unsigned long done[LEVELS], refused[LEVELS], nested[LEVELS];
+};
 
-/*
- * Load leaves moments in which nothing is out, so that a module can go; and
- * it takes so little that a pool that is there must have it, so that a
- * warning is a fault.
- */
-static bool is_load;
-static bool running;
+/* By CPU; what a module can have per CPU is less */
+static struct stresser *stressers;
+static atomic_long_t not_taken, taken_amiss;
+static unsigned long left;
+/* What all CPUs have done, as sum_up() has seen it */
+static unsigned long done, refused, nested[LEVELS];
 
-/*
- * How long to pause after work that took since @start: on a kernel that checks
- * what it does, on a CPU that is emulated, load must leave something to others.
- */
-static s64 pause_us(ktime_t start, s64 least)
+/* Asked in the middle of an allocation */
+static bool interrupt_here(struct device *dev, phys_addr_t phys, size_t size)
 {
-	return max(least, 2 * ktime_us_delta(ktime_get(), start));
+	irq_work_queue(&stressers[raw_smp_processor_id()].irq_work);
+	return true;
 }
 
-static void take_slot(struct worker *w, unsigned int i)
+static void take(struct stresser *s, enum level level)
 {
-	size_t size = 1 + prandom_u32_state(&w->rnd) % (is_load ? SZ_8K : SZ_32K);
-	enum dpt_pool wanted = prandom_u32_state(&w->rnd) % DPT_POOLS;
+	struct rnd_state *rnd = &s->rnd[level];
+	struct slot *slot = &s->slots[prandom_u32_state(rnd) % SLOTS];
+	enum dpt_pool wanted = prandom_u32_state(rnd) % DPT_POOLS;
+	/* In interrupts, where time is short, 8 pages at most */
+	size_t size = dpt_random_size(rnd, level == TASK ? 6 : 3);
+	bool ask = level < HARDIRQ && prandom_u32_state(rnd) % 8 == 0;
 	int ret;
 
-	ret = dpt_try(&w->slots[i], wanted, size, is_load ? 0 : __GFP_NOWARN, NULL);
-	if (ret == -ENOMEM) {
-		w->empty++;
+	if (atomic_cmpxchg(&slot->state, EMPTY, BUSY) != EMPTY)
+		return;
+	s->calling[level] = true;
+	barrier();
+	ret = dpt_try(&slot->block, wanted, size, __GFP_NOWARN,
+		      ask ? interrupt_here : NULL);
+	barrier();
+	s->calling[level] = false;
+	if (ret) {
+		if (ret != -ENOMEM)
+			atomic_long_inc(&taken_amiss);
+		s->refused[level]++;
+		atomic_set_release(&slot->state, EMPTY);
 		return;
 	}
-	ret = ret ?: dpt_check_zero(&w->slots[i], size);
-	w->seeds[i] = prandom_u32_state(&w->rnd);
-	dpt_fill(&w->slots[i], w->seeds[i]);
-	w->errors += !!ret;
+	/* Everybody's are different, until each has had a hundred million */
+	slot->owner = (s->owners[level]++ * LEVELS + level) * nr_cpu_ids +
+		      s->number + 1;
+	dpt_own(&slot->block, slot->owner);
+	s->done[level]++;
+	atomic_set_release(&slot->state, FULL);
 }
 
-static void put_slot(struct worker *w, unsigned int i)
+static void give(struct stresser *s, struct slot *slot, enum level level)
 {
-	int ret = dpt_check_fill(&w->slots[i], w->seeds[i]);
+	struct dpt_block *block = &slot->block;
+	bool freed;
 
-	ret = dpt_put(&w->slots[i], w->seeds[i] & 1) ?: ret;
-	w->errors += !!ret;
-}
-
-static void put_slots(struct worker *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < SLOTS; i++)
-		if (w->slots[i].page)
-			put_slot(w, i);
-}
-
-static void one_op(struct worker *w)
-{
-	unsigned int slots = is_load ? 4 : SLOTS;
-	unsigned int i = prandom_u32_state(&w->rnd) % slots;
-	unsigned int context = prandom_u32_state(&w->rnd) % 3;
-	unsigned long flags;
-
-	if (context == 1)
-		local_irq_save(flags);
-	else if (context == 2)
-		local_bh_disable();
-	if (w->slots[i].page)
-		put_slot(w, i);
+	if (atomic_cmpxchg(&slot->state, FULL, BUSY) != FULL)
+		return;
+	dpt_disown(block, slot->owner);
+	s->calling[level] = true;
+	barrier();
+	if (slot->owner & 1)
+		freed = dma_free_from_pool(dpt_dev, block->cpu, block->size);
 	else
-		take_slot(w, i);
-	if (context == 1)
-		local_irq_restore(flags);
-	else if (context == 2)
-		local_bh_enable();
-	w->ops++;
+		freed = dma_free_from_pool_page(dpt_dev, block->page, block->size);
+	barrier();
+	s->calling[level] = false;
+	if (!freed)
+		atomic_long_inc(&not_taken);
+	s->done[level]++;
+	atomic_set_release(&slot->state, EMPTY);
+}
+
+static void one_op(struct stresser *s, enum level level)
+{
+	struct rnd_state *rnd = &s->rnd[level];
+	enum level below;
+
+	for (below = TASK; below < level; below++) {
+		if (READ_ONCE(s->calling[below])) {
+			s->nested[level]++;
+			break;
+		}
+	}
+	if (prandom_u32_state(rnd) & 1)
+		take(s, level);
+	else
+		give(s, &s->next->slots[prandom_u32_state(rnd) % SLOTS], level);
 }
 
 static int work(void *data)
 {
-	struct worker *w = data;
+	struct stresser *s = data;
+	unsigned long flags;
+	unsigned int i;
 
 	while (!kthread_should_stop()) {
-		ktime_t start = ktime_get();
-		unsigned int i;
+		for (i = 0; i < 32; i++) {
+			unsigned int context = prandom_u32_state(&s->rnd[TASK]) % 8;
 
-		for (i = 0; i < 32; i++)
-			one_op(w);
-		if (is_load) {
-			unsigned long us;
-
-			put_slots(w);
-			us = pause_us(start, 300);
-			usleep_range(us, 2 * us);
+			if (context == 0)
+				local_irq_save(flags);
+			else if (context == 1)
+				local_bh_disable();
+			one_op(s, TASK);
+			if (context == 0)
+				local_irq_restore(flags);
+			else if (context == 1)
+				local_bh_enable();
 		}
 		cond_resched();
 	}
-	put_slots(w);
 	return 0;
+}
+
+static void softirq_op(struct work_struct *work)
+{
+	one_op(container_of(work, struct stresser, work), SOFTIRQ);
+}
+
+/* A softirq follows, unless one was interrupted: that would never end */
+static void hardirq_op(struct irq_work *work)
+{
+	struct stresser *s = container_of(work, struct stresser, irq_work);
+
+	one_op(s, HARDIRQ);
+	if (!READ_ONCE(s->calling[SOFTIRQ]))
+		queue_work(system_bh_wq, &s->work);
 }
 
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
-	struct worker *w = container_of(timer, struct worker, timer);
-	enum dpt_pool wanted = prandom_u32_state(&w->timer_rnd) % DPT_POOLS;
-	size_t size = 1 + prandom_u32_state(&w->timer_rnd) % SZ_8K;
+	struct stresser *s = container_of(timer, struct stresser, timer);
 	ktime_t start = ktime_get();
-	struct dpt_block block;
-	int ret;
+	s64 us = 1 + prandom_u32_state(&s->rnd[HARDIRQ]) % TIMER_US;
 
-	ret = dpt_try(&block, wanted, size, is_load ? 0 : __GFP_NOWARN, NULL);
-	if (ret == -ENOMEM) {
-		w->empty++;
-	} else {
-		ret = ret ?: dpt_check_zero(&block, size);
-		ret = dpt_put(&block, size & 1) ?: ret;
-		w->errors += !!ret;
-	}
-	hrtimer_set_expires(timer, ktime_add_us(hrtimer_cb_get_time(timer),
-						pause_us(start, TIMER_US)));
+	one_op(s, HARDIRQ);
+	/* Something must be left for who is interrupted, however slow all is */
+	us += 4 * ktime_us_delta(ktime_get(), start);
+	hrtimer_set_expires(timer, ktime_add_us(hrtimer_cb_get_time(timer), us));
 	return HRTIMER_RESTART;
 }
 
 static void start_timer(void *unused)
 {
-	struct worker *w = this_cpu_ptr(&workers);
+	struct stresser *s = &stressers[smp_processor_id()];
 
-	hrtimer_setup(&w->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	hrtimer_start(&w->timer, us_to_ktime(TIMER_US), HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_setup(&s->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&s->timer, us_to_ktime(TIMER_US), HRTIMER_MODE_REL_PINNED_HARD);
 }
 
-/* The caller holds off CPU hotplug */
-static int start(bool load, bool timers)
+static int start(unsigned int seed)
 {
-	unsigned int cpu;
-	int ret = 0;
+	unsigned int cpu, number = 0, level;
+	struct stresser *prev = NULL;
 
-	is_load = load;
 	for_each_online_cpu(cpu) {
-		struct worker *w = per_cpu_ptr(&workers, cpu);
-		struct task_struct *task;
+		struct stresser *s = &stressers[cpu];
 
-		memset(w, 0, sizeof(*w));
-		prandom_seed_state(&w->rnd, cpu + 1);
-		prandom_seed_state(&w->timer_rnd, cpu + 1000);
-		task = kthread_create_on_cpu(work, w, cpu, "dpt/%u");
-		if (IS_ERR(task)) {
-			ret = PTR_ERR(task);
-			continue;
+		s->number = number++;
+		s->next = &stressers[cpumask_first(cpu_online_mask)];
+		if (prev)
+			prev->next = s;
+		prev = s;
+		for (level = TASK; level < LEVELS; level++)
+			prandom_seed_state(&s->rnd[level],
+					   (u64)seed << 16 | cpu << 2 | level);
+		s->irq_work = IRQ_WORK_INIT_HARD(hardirq_op);
+		INIT_WORK(&s->work, softirq_op);
+		s->task = kthread_create_on_cpu(work, s, cpu, "dpt/%u");
+		if (IS_ERR(s->task)) {
+			int ret = PTR_ERR(s->task);
+
+			s->task = NULL;
+			return ret;
 		}
-		w->task = task;
-		wake_up_process(task);
-		if (timers)
-			smp_call_function_single(cpu, start_timer, NULL, true);
 	}
-	return ret;
+	for_each_online_cpu(cpu) {
+		wake_up_process(stressers[cpu].task);
+		smp_call_function_single(cpu, start_timer, NULL, true);
+	}
+	return 0;
 }
 
+/* Stops all that start() has started, and gives back what is still out */
 static void stop(bool timers)
 {
-	unsigned int cpu;
+	unsigned int cpu, i;
 
 	for_each_online_cpu(cpu) {
-		struct worker *w = per_cpu_ptr(&workers, cpu);
+		struct stresser *s = &stressers[cpu];
 
-		if (!w->task)
+		if (!s->task)
 			continue;
 		if (timers)
-			hrtimer_cancel(&w->timer);
-		kthread_stop(w->task);
-		w->task = NULL;
+			hrtimer_cancel(&s->timer);
+		kthread_stop(s->task);
+		irq_work_sync(&s->irq_work);
+		flush_work(&s->work);
 	}
-}
-
-static void sum(unsigned long *ops, unsigned long *empty, unsigned long *errors)
-{
-	unsigned int cpu;
-
-	*ops = *empty = *errors = 0;
 	for_each_online_cpu(cpu) {
-		struct worker *w = per_cpu_ptr(&workers, cpu);
+		struct stresser *s = &stressers[cpu];
 
-		*ops += READ_ONCE(w->ops);
-		*empty += READ_ONCE(w->empty);
-		*errors += READ_ONCE(w->errors);
+		for (i = 0; i < SLOTS; i++)
+			give(s, &s->slots[i], TASK);
 	}
 }
 
-static int stress(void *timers)
+static void sum_up(void)
 {
-	unsigned long ops, empty, errors;
-	unsigned int tries = 60;
+	unsigned int cpu, level;
+
+	done = 0;
+	refused = 0;
+	memset(nested, 0, sizeof(nested));
+	for_each_online_cpu(cpu) {
+		for (level = TASK; level < LEVELS; level++) {
+			done += READ_ONCE(stressers[cpu].done[level]);
+			refused += READ_ONCE(stressers[cpu].refused[level]);
+			nested[level] += READ_ONCE(stressers[cpu].nested[level]);
+		}
+	}
+}
+
+static int stress(unsigned long operations, unsigned int seed)
+{
 	int ret;
 
-	if (running)
-		return -EBUSY;
 	cpus_read_lock();
-	ret = start(false, timers);
-	do {
-		msleep(STRESS_MS);
-		sum(&ops, &empty, &errors);
-	} while (!ret && ops < STRESS_OPS && --tries);
-	stop(timers);
-	sum(&ops, &empty, &errors);
-	cpus_read_unlock();
-	if (ret)
-		return dpt_fail("no thread: %d", ret);
-	if (errors)
-		return dpt_fail("%lu errors", errors);
-	if (ops < STRESS_OPS)
-		return dpt_fail("only %lu operations", ops);
-	if (empty >= ops / 2)
-		return dpt_fail("%lu of %lu operations got nothing", empty, ops);
-	return dpt_note("%lu operations, %lu got nothing", ops, empty);
-}
-
-int dpt_load_command(char *text)
-{
-	int ret = 0;
-
-	if (!strcmp(text, "start") && !running) {
-		cpus_read_lock();
-		ret = start(true, true);
-		cpus_read_unlock();
-		running = true;
-	} else if (!strcmp(text, "stop") && running) {
-		dpt_load_exit();
+	ret = start(seed);
+	if (!ret) {
+		/* Pools that never have anything are no reason to go on for ever */
+		do {
+			if (msleep_interruptible(10))
+				ret = -EINTR;
+			sum_up();
+		} while (!ret && done + refused / 4 < operations);
+		stop(true);
 	} else {
-		ret = -EINVAL;
+		stop(false);
 	}
+	sum_up();
+	cpus_read_unlock();
 	return ret;
 }
 
-void dpt_load_show(struct seq_file *m)
+int dpt_stress_command(char *text)
 {
-	unsigned long ops, empty, errors;
+	unsigned long operations;
+	unsigned int seed;
+	int ret;
 
-	sum(&ops, &empty, &errors);
-	seq_printf(m, "ops=%lu empty=%lu errors=%lu\n", ops, empty, errors);
+	if (sscanf(text, "%lu %u", &operations, &seed) != 2 || !operations)
+		return -EINVAL;
+	stressers = vcalloc(nr_cpu_ids, sizeof(*stressers));
+	if (!stressers)
+		return -ENOMEM;
+	ret = dpt_owners_begin();
+	if (!ret) {
+		atomic_long_set(&not_taken, 0);
+		atomic_long_set(&taken_amiss, 0);
+		ret = stress(operations, seed);
+		left = dpt_owners_end();
+	}
+	vfree(stressers);
+	stressers = NULL;
+	return ret;
 }
 
-void dpt_load_exit(void)
+void dpt_stress_show(struct seq_file *m)
 {
-	if (!running)
-		return;
-	cpus_read_lock();
-	stop(true);
-	cpus_read_unlock();
-	running = false;
+	seq_printf(m, "operations=%lu refused=%lu nested_softirq=%lu nested_hardirq=%lu ",
+		   done, refused, nested[SOFTIRQ], nested[HARDIRQ]);
+	seq_printf(m, "twice=%ld dirty=%ld overwritten=%ld not_taken=%ld nonsense=%ld left=%lu\n",
+		   atomic_long_read(&dpt_wrongs.twice),
+		   atomic_long_read(&dpt_wrongs.dirty),
+		   atomic_long_read(&dpt_wrongs.overwritten),
+		   atomic_long_read(&not_taken), atomic_long_read(&taken_amiss), left);
 }
-
-const struct dpt_test dpt_stress_tests[] = {
-	{ "stress_threads", DPT_SLOW, stress, (void *)false },
-	{ "stress_threads_and_interrupts", DPT_SLOW, stress,
-	  (void *)true },
-	{}
-};

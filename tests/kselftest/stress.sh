@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every CPU takes blocks of 1 to 64 pages and gives back those of another, in
+# threads and in interrupts in the middle of each other, and each page has an owner
+# whose it is alone (test_modules/stress.c, owners.c). No page may be handed out
+# twice, come dirty, be written to by others, or be lost. OPS says how many
+# operations (default 200000, on a kernel with KASAN 5000), of which the C pools get
+# a tenth; SEED where the random numbers begin.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+if is_debug_kernel; then ops=${OPS:-5000}; else ops=${OPS:-200000}; fi
+seed=${SEED:-1}
+# After so many, or so, all is given back and counted, and the next seed is taken.
+round=100000
+# KiB; the largest block must fit into a pool.
+size=$((64 * PAGE / 1024))
+[ $size -gt 1024 ] || size=1024
+
+# Sets figures to what the test module has counted.
+declare -A figures
+read_figures() {
+	local words word
+	read -r -a words <"$TEST/stress"
+	for word in "${words[@]}"; do figures[${word%%=*}]=${word#*=}; done
+}
+
+stress() { # OPERATIONS [PARAMETER...]
+	local wanted=$1 left=$1 this_seed=$seed key count
+	local -A total=()
+	shift
+	if [ $# -gt 0 ]; then
+		must_load "$@" || return
+	else
+		must_load coherent_pool=0 && must_unload || return
+	fi
+	[ "$(all_sizes)" != "0 0 0" ] || { fail_with "no pools: the C pools need coherent_pool= on the kernel's command line"; return; }
+	while [ "$left" -gt 0 ] && [ ${#reasons[@]} = 0 ]; do
+		count=$((left < round ? left : round))
+		echo "$count $this_seed" >"$TEST/stress" || fail_with "it does not run"
+		read_figures
+		for key in "${!figures[@]}"; do
+			total[$key]=$((${total[$key]:-0} + ${figures[$key]}))
+		done
+		for key in twice dirty overwritten not_taken nonsense left; do
+			[ "${figures[$key]}" = 0 ] || fail_with "seed $this_seed: $key ${figures[$key]}"
+		done
+		# Nothing is lost: with all that the pools have grown by, every page can be had.
+		tell state=ok
+		must_pass orders_process
+		left=$((left - count)) this_seed=$((this_seed + 1))
+	done
+	[ "${total[operations]}" -ge $((wanted / 2)) ] || fail_with "only ${total[operations]} operations of $wanted"
+	[ "${total[nested_softirq]}" -gt 0 ] || fail_with "no softirq in the middle of another operation"
+	[ "${total[nested_hardirq]}" -gt 0 ] || fail_with "no interrupt in the middle of another operation"
+	msg "seeds from $seed: ${total[operations]} operations," \
+		"nested ${total[nested_softirq]} in softirqs and ${total[nested_hardirq]} in hard interrupts," \
+		"${total[refused]} requests got nothing; handed out twice ${total[twice]}, dirty ${total[dirty]}," \
+		"overwritten ${total[overwritten]}; pools $(all_sizes)"
+	[ $# = 0 ] || must_unload
+}
+
+add "C pools" stress $((ops / 10))
+add "one piece each" stress "$ops" coherent_pool=7 coherent_pool_size=${size}K
+add "several pieces each" stress $((ops / 4)) "coherent_pool=kernel:$((size * 3))K,dma:$((size * 3 / 2))K,dma32:$((size * 3 / 2))K"
+# A small zone, where a pool soon cannot grow any more and is full all the time
+add "one pool alone" stress $((ops / 4)) "coherent_pool=dma:${size}K"
+run_tests
