@@ -313,7 +313,7 @@ HIGH_CMA = (
 )
 # The rest takes 20 minutes more with KASAN, most of it faults.sh: in make soak.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh"
-REST = "pages.sh cycle.sh faults.sh leaks.sh kunit.sh"
+REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
 DRIVERS = [

@@ -159,6 +159,14 @@ void dpt_disown(const struct dpt_block *block, u32 owner);
 int dpt_stress_command(char *text);
 void dpt_stress_show(struct seq_file *m);
 
+/* replay.c */
+int dpt_replay_command(char *text);
+void dpt_replay_show(struct seq_file *m);
+void dpt_replay_exit(void);
+
+/* t_grow.c, which has tests besides */
+int dpt_grow(enum dpt_pool pool);
+
 /* measure.c */
 int dpt_measure_command(char *text);
 void dpt_measure_show(struct seq_file *m);

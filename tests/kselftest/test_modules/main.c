@@ -19,6 +19,8 @@
  *           counters; see load.c
  *   stress  write "OPERATIONS SEED": every CPU takes and gives back blocks of
  *           others until so many are done; read: counters; see stress.c
+ *   replay  write "POOL SIZE WORD...", a sequence of requests and frees; read: what
+ *           came of each; see replay.c
  *   measure write what is to be measured, read the figures; see measure.c
  *
  * Here are the device, the files, the table of tables and the messages; no
@@ -30,6 +32,7 @@
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -180,6 +183,12 @@ static int stress_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static int replay_show(struct seq_file *m, void *unused)
+{
+	dpt_replay_show(m);
+	return 0;
+}
+
 static int measure_show(struct seq_file *m, void *unused)
 {
 	dpt_measure_show(m);
@@ -192,7 +201,7 @@ static ssize_t command(const char __user *buf, size_t len, int (*fn)(char *))
 	char *text;
 	int ret;
 
-	if (len > PAGE_SIZE)
+	if (len > SZ_64K)
 		return -EINVAL;
 	text = memdup_user_nul(buf, len);
 	if (IS_ERR(text))
@@ -229,6 +238,7 @@ COMMAND_FOPS(hog, dpt_hog_command, hog_show);
 COMMAND_FOPS(others, dpt_others_command, others_show);
 COMMAND_FOPS(load, dpt_load_command, load_show);
 COMMAND_FOPS(stress, dpt_stress_command, stress_show);
+COMMAND_FOPS(replay, dpt_replay_command, replay_show);
 COMMAND_FOPS(measure, dpt_measure_command, measure_show);
 
 static int __init dpt_init(void)
@@ -251,6 +261,7 @@ static int __init dpt_init(void)
 	debugfs_create_file("others", 0600, dir, NULL, &others_fops);
 	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
 	debugfs_create_file("stress", 0600, dir, NULL, &stress_fops);
+	debugfs_create_file("replay", 0600, dir, NULL, &replay_fops);
 	debugfs_create_file("measure", 0600, dir, NULL, &measure_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
@@ -265,6 +276,7 @@ static void __exit dpt_exit(void)
 	dpt_hold_exit();
 	dpt_hog_exit();
 	dpt_others_exit();
+	dpt_replay_exit();
 	platform_device_unregister(pdev);
 	vfree(dpt_blocks);
 }

@@ -119,6 +119,12 @@ static int make_grow(enum dpt_pool pool, unsigned int pages)
 	return dpt_put_all(dpt_blocks, share.count) ?: ret;
 }
 
+/* Once, by taking all there is */
+int dpt_grow(enum dpt_pool pool)
+{
+	return make_grow(pool, 0);
+}
+
 static int low_water(void *unused)
 {
 	enum dpt_pool pool;
