@@ -58,7 +58,8 @@ impl Text {
     }
 }
 
-/// The `N` bytes of a string constant as an array.
+/// The `N` bytes of a string constant as an array. Only the compiler runs it, for which a panic is
+/// an error in the constant.
 const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     match text.as_bytes().first_chunk() {
         Some(bytes) => *bytes,
