@@ -96,7 +96,7 @@ def select(arguments: list[str]) -> list[Stage]:
     for name in names:
         if not any(name in (stage.name, stage.directory().name) for stage in STAGES):
             known = ", ".join(stage.directory().name for stage in STAGES)
-            sys.exit(f"there is no stage '{name}'; there are: {known}")
+            sys.exit(f"test: there is no stage '{name}'; there are: {known}")
     if UPDATE in arguments and not names:
         sys.exit(f"{UPDATE} needs the names of stages")
     if names:
