@@ -7,13 +7,14 @@
 VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
 
 .PHONY: help run shell kdump kernel modules modules_install check test soak mutants docs bench \
-	packages crash-kernel-test clean
+	packages crash-kernel-test series clean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 ## make run      build kernel and module, boot them, show the pools at work
 ##               ARGS="coherent_pool=1M"  module parameters (ARGS= for none)
+##               CMDLINE="coherent_pool=1M"  the kernel's (none if ARGS are none)
 run:
 	@scripts/run
 
@@ -63,8 +64,11 @@ modules:
 modules_install:
 	@$(if $(KDIR),,$(error name the kernel to install for with KDIR=))scripts/module own "$(KDIR)" modules modules_install
 
-## make bench    the pools in Rust beside those in C: instructions of each call, in a
-##               table, build/bench/results.json and build/bench/chart.svg
+## make bench    the pools in Rust beside those in C: what each call costs, held against
+##               tests/bench/goals.table and baseline.json; build/bench/ has it as JSON and
+##               two charts (scripts/bench --publish makes them those in Documentation/)
+##               HELPERS=called  for pools that call the kernel's helpers
+##               BASELINE=update  what is measured is what later runs are held against
 bench:
 	@scripts/bench
 
@@ -77,6 +81,11 @@ packages:
 
 crash-kernel-test:
 	@scripts/crash-kernel-test
+
+## make series   the patches as mails with a cover letter, to post them; sends nothing
+##               OUT=DIRECTORY  where they go   PART=a|b|c  one part of the series alone
+series:
+	@scripts/series
 
 ## make clean    removes build/; CACHE=1 also all that was fetched and built in
 ##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 20 minutes to rebuild)

@@ -1,138 +1,172 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The three functions that the DMA layer calls, from C's terms to ours and back.
+//! What the DMA layer asks for, from C's terms to ours.
 //!
-//! How the DMA layer finds them is in `module.rs` and `builtin.rs`; who serves is in
-//! [`pool`](crate::pool).
+//! Requests come in two kinds: without a `phys_addr_ok` (dma-iommu.c), which need no call on
+//! their way, and with one (direct.c, swiotlb.c).
+//!
+//! Each function reads the pools that serve, under RCU, and asks them. RCU ends before memory is
+//! zeroed or a message printed: a block that is out keeps its chunk and, as a module, the code. For
+//! the module that is done in `kernel/dma/pool.c`, otherwise in `builtin.rs`. Both say how the DMA
+//! layer finds these functions; who serves is in [`pool`](crate::pool).
 
-use core::ptr::null_mut;
+use core::ptr::NonNull;
 
 use kernel::{
     bindings,
     prelude::*,
-    sync::{
-        rcu,
-        ArcBorrow, //
-    },
+    sync::rcu, //
 };
 
 use crate::{
-    policy::zones::Zone,
     pool::{
-        AllocRequest,
+        request::{
+            AllocRequest,
+            Kind,
+            PhysAddrOk,
+            WantedZone, //
+        },
         Block,
-        PhysAddrOk,
-        Pools, //
+        Free, //
     },
-    pools,
     report::failure::Failure,
 };
 
-/// Serves a request; before the pools are set up, none is there for it.
-#[inline]
-pub(crate) fn serve(
-    pools: Option<ArcBorrow<'_, Pools>>,
+/// Takes a page for a request without `phys_addr_ok`, as
+/// [`Pools::take_page`](crate::pool::Pools::take_page).
+///
+/// Apart from [`alloc`], so that it needs no room for what others do. Any context but NMI; takes no
+/// lock.
+#[inline(always)]
+pub(crate) fn take_page(
     guard: &rcu::Guard,
-    request: &AllocRequest,
-) -> Result<Block, Failure> {
-    pools.map_or(Err(Failure::Missing), |pools| pools.alloc(guard, request))
+    size: usize,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+) -> Option<(Block, bool)> {
+    crate::pools(guard)?.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs))
 }
 
-/// Implements `dma_alloc_from_pool()`.
+/// As [`take_page`], for more than a page, and from more chunks.
+#[inline(always)]
+pub(crate) fn take_run(
+    guard: &rcu::Guard,
+    size: usize,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+) -> Option<(Block, bool)> {
+    crate::pools(guard)?.take_run(guard, size, WantedZone::of(gfp), Kind::of(attrs))
+}
+
+/// As [`Pools::settle`](crate::pool::Pools::settle), for what [`take_page`] or [`take_run`] took.
+pub(crate) fn settle(virt: NonNull<u8>, size: usize) -> Result<(), Failure> {
+    let guard = rcu::read_lock();
+
+    crate::pools(&guard).map_or(Ok(()), |pools| {
+        pools.settle(&guard, virt.as_ptr() as usize, size)
+    })
+}
+
+/// Finds memory for a page, as [`Pools::alloc_page`](crate::pool::Pools::alloc_page).
 ///
 /// # Safety
 ///
-/// `dev` is NULL or a device, `cpu_addr` is valid for writes, and `phys_addr_ok` may be called for
-/// this device in this context.
-#[inline]
-pub(crate) unsafe fn alloc(
+/// `phys_addr_ok` may be called with `dev` in this context.
+#[inline(always)]
+pub(crate) unsafe fn alloc_page(
+    guard: &rcu::Guard,
     dev: *mut bindings::device,
     size: usize,
-    cpu_addr: *mut *mut c_void,
     gfp: bindings::gfp_t,
     attrs: c_ulong,
     phys_addr_ok: PhysAddrOk,
-) -> *mut bindings::page {
+) -> Option<Block> {
+    // SAFETY: As promised by the caller.
+    let request = unsafe { AllocRequest::new(dev, size, gfp, attrs, phys_addr_ok) };
+
+    crate::pools(guard)?.alloc_page(guard, &request)
+}
+
+/// Finds memory for any request. It is not zeroed. Any context but NMI; takes no lock.
+///
+/// # Safety
+///
+/// As for [`alloc_page`].
+pub(crate) unsafe fn alloc(
+    guard: &rcu::Guard,
+    dev: *mut bindings::device,
+    size: usize,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+    phys_addr_ok: PhysAddrOk,
+) -> Result<Block, Failure> {
+    // SAFETY: As promised by the caller.
+    let request = unsafe { AllocRequest::new(dev, size, gfp, attrs, phys_addr_ok) };
+
+    crate::pools(guard).map_or(Err(Failure::NotServing), |pools| {
+        pools.alloc(guard, &request)
+    })
+}
+
+/// Gives a page back, as [`Pools::free_likely`](crate::pool::Pools::free_likely): most that come
+/// back are done with this. Any context but NMI; takes no lock.
+///
+/// # Safety
+///
+/// As [`Pools::free`](crate::pool::Pools::free).
+#[inline(always)]
+pub(crate) unsafe fn free_likely(virt: *mut c_void, size: usize) -> bool {
     let guard = rcu::read_lock();
-    let pools = pools(&guard);
-    let request = AllocRequest {
-        dev,
-        size,
-        zone: wanted_zone(gfp),
-        cc_shared: attrs & bindings::__DMA_ATTR_ALLOC_CC_SHARED as c_ulong != 0,
-        phys_addr_ok,
+
+    let Some(pools) = crate::pools(&guard) else {
+        return false;
     };
 
-    match serve(pools, &guard, &request) {
-        Ok(block) => {
-            // SAFETY: Valid for writes, as promised by the caller.
-            unsafe { cpu_addr.write(block.virt.cast()) };
-            // SAFETY: The memory of a block has a `struct page`.
-            unsafe { bindings::phys_to_page(block.phys) }
-        }
-        Err(failure) => {
-            // SAFETY: `dev` is NULL or a device, as promised by the caller.
-            unsafe { failure.report(pools.as_deref(), dev, gfp & bindings::__GFP_NOWARN != 0) };
-            null_mut()
-        }
-    }
+    // SAFETY: As promised by the caller.
+    unsafe { pools.free_likely(&guard, virt as usize, size) }
 }
 
-/// Implements `dma_free_from_pool()`.
+/// Gives memory back, if it is from the pools. Any context but NMI; takes no lock.
 ///
 /// # Safety
 ///
-/// If `start` is from the pools, it is a block of `size` bytes that is not in use any more.
-#[inline]
-pub(crate) unsafe fn free(start: *mut c_void, size: usize) -> bool {
+/// As [`Pools::free`](crate::pool::Pools::free).
+pub(crate) unsafe fn free(virt: *mut c_void, size: usize) -> Free {
     let guard = rcu::read_lock();
 
     // SAFETY: As promised by the caller.
-    pools(&guard).is_some_and(|pools| unsafe { pools.free(&guard, start as usize, size) })
+    crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
+        pools.free(&guard, virt as usize, size)
+    })
 }
 
-/// Implements `dma_free_from_pool_page()`.
+/// Gives a page back by its `struct page`. As [`free_likely`].
 ///
 /// # Safety
 ///
-/// `page` is valid. If it is from the pools, it is the first of a block of `size` bytes that is not
-/// in use any more.
-#[inline]
-pub(crate) unsafe fn free_page(page: *mut bindings::page, size: usize) -> bool {
+/// As [`Pools::free_page`](crate::pool::Pools::free_page).
+#[inline(always)]
+pub(crate) unsafe fn free_page_likely(page: *mut bindings::page, size: usize) -> bool {
     let guard = rcu::read_lock();
-    // SAFETY: The page is valid, as promised by the caller.
-    let phys = unsafe { bindings::page_to_phys(page) };
+
+    let Some(pools) = crate::pools(&guard) else {
+        return false;
+    };
 
     // SAFETY: As promised by the caller.
-    pools(&guard).is_some_and(|pools| unsafe { pools.free_phys(&guard, phys, size) })
+    unsafe { pools.free_page_likely(&guard, page, size) }
 }
 
-/// The zone that the flags of a request ask for, as `dma_guess_pool()` reads them.
-fn wanted_zone(gfp: bindings::gfp_t) -> Zone {
-    if gfp & bindings::GFP_DMA != 0 {
-        Zone::Dma
-    } else if gfp & bindings::GFP_DMA32 != 0 {
-        Zone::Dma32
-    } else {
-        Zone::Kernel
-    }
-}
+/// Gives memory back by its first page, if it is from the pools. As [`free`].
+///
+/// # Safety
+///
+/// As [`Pools::free_page`](crate::pool::Pools::free_page).
+pub(crate) unsafe fn free_page(page: *mut bindings::page, size: usize) -> Free {
+    let guard = rcu::read_lock();
 
-#[kunit_tests(rust_dma_pool_entry)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zones_are_those_of_the_flags() {
-        use bindings::{
-            GFP_ATOMIC,
-            GFP_DMA,
-            GFP_DMA32, //
-        };
-
-        assert_eq!(wanted_zone(GFP_ATOMIC), Zone::Kernel);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA), Zone::Dma);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA32), Zone::Dma32);
-        assert_eq!(wanted_zone(GFP_ATOMIC | GFP_DMA | GFP_DMA32), Zone::Dma);
-    }
+    // SAFETY: As promised by the caller.
+    crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
+        pools.free_page(&guard, page, size)
+    })
 }

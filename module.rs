@@ -5,7 +5,10 @@
 //! What it hands to the DMA layer does its work in [`entry`]. Its counterpart, for pools that are
 //! part of the kernel image, is `builtin.rs`.
 
-use core::cell::UnsafeCell;
+use core::{
+    cell::UnsafeCell,
+    ptr::NonNull, //
+};
 
 use kernel::{
     bindings,
@@ -16,17 +19,29 @@ use kernel::{
         as_char_ptr_in_const_context,
         CStr, //
     },
-    sync::Arc, //
+    sync::rcu, //
 };
 
 use crate::{
     entry,
-    platform::cmdline::RawOptions,
+    platform::{
+        self,
+        cmdline::RawOptions, //
+    },
     pool::{
-        PhysAddrOk,
+        request::PhysAddrOk,
+        Block,
+        Free,
         Pools, //
     },
-    report::debugfs::Debugfs,
+    report::{
+        debugfs::Debugfs,
+        failure::{
+            self,
+            Failure, //
+        },
+    },
+    Published, //
 };
 
 /// Storage of a `charp` parameter.
@@ -124,53 +139,53 @@ struct Provider(bindings::dma_pool_provider);
 // SAFETY: It is never written.
 unsafe impl Sync for Provider {}
 
+/// This module.
+const THIS: *const bindings::module = &raw const bindings::__this_module;
+
 static PROVIDER: Provider = Provider(bindings::dma_pool_provider {
-    owner: (&raw const bindings::__this_module).cast_mut(),
+    owner: THIS.cast_mut(),
     alloc: Some(alloc),
+    report: Some(report),
     free: Some(free),
     free_page: Some(free_page),
+    bad_free: Some(bad_free),
 });
 
 /// The DMA layer calls us for as long as this object lives.
 ///
 /// # Invariants
 ///
-/// `pools` serve, and `PROVIDER` is registered.
-struct Registration {
-    pools: Arc<Pools>,
-}
+/// `PROVIDER` is registered.
+struct Registration;
 
 impl Registration {
-    fn new(pools: Arc<Pools>) -> Result<Self> {
-        crate::publish(&pools);
+    fn new() -> Result<Self> {
         // SAFETY: The provider is a static, and its functions may be called from here on. They
         // are not called any more once `drop` has unregistered it, before which the module
         // cannot go.
-        to_result(unsafe { bindings::dma_pool_register_provider(&raw const PROVIDER.0) })
-            .inspect_err(|_| crate::unpublish())?;
-        // INVARIANT: Both were just done.
-        Ok(Self { pools })
+        to_result(unsafe { bindings::dma_pool_register_provider(&raw const PROVIDER.0) })?;
+        // INVARIANT: Just done.
+        Ok(Self)
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // No block is out, as each holds a reference on the module, and no request comes in, as
-        // none can be taken any more. So our memory goes back before the C pools ask for
-        // theirs: a zone may not have room for both.
-        self.pools.release_memory();
-        // Returns after a grace period, so that no reader is left inside.
+        // Returns after a grace period, so that nobody is left inside.
         //
         // SAFETY: By the type invariants the provider is registered.
         unsafe { bindings::dma_pool_unregister_provider(&raw const PROVIDER.0) };
-        crate::unpublish();
     }
 }
 
 /// The module while it is loaded: it provides the pools.
+///
+/// No block is out when it goes, as blocks pin the module.
 pub(crate) struct RustDmaPool {
     // First, so that nobody reads sizes of pools that are going away.
     _debugfs: Debugfs,
+    // Then their memory, before the C pools ask for theirs: a zone may not have room for both.
+    _pools: Published,
     _registration: Registration,
 }
 
@@ -191,21 +206,39 @@ impl kernel::Module for RustDmaPool {
         // Nobody boots through insmod, so that a value that is not understood may be an error.
         valid?;
 
-        let pools = crate::create(&options)?;
-        let registration = Registration::new(pools.clone())?;
+        let plan = platform::plan(&options);
+        let pools = Pools::new(&plan)?;
+
+        pools.log(&plan);
+        let published = Published::new(pools.clone());
+        // The last that can fail: blocks may be out from here on.
+        let registration = Registration::new()?;
 
         Ok(Self {
-            _debugfs: Debugfs::new(pools),
+            _debugfs: Debugfs::new(&pools),
+            _pools: published,
             _registration: registration,
         })
     }
+}
+
+/// Takes a reference on the module, unless it is about to go.
+pub(crate) fn pin() -> bool {
+    // SAFETY: The module's code runs, so that it is there.
+    unsafe { bindings::try_module_get(THIS.cast_mut()) }
+}
+
+/// Drops a reference that [`pin`] took. The module may go when RCU allows it.
+pub(crate) fn unpin() {
+    // SAFETY: The caller has a reference.
+    unsafe { bindings::module_put(THIS.cast_mut()) };
 }
 
 /// `dma_pool_provider.alloc`.
 ///
 /// # Safety
 ///
-/// As [`entry::alloc`].
+/// As [`entry::alloc`]; `cpu_addr` is valid for writes. Under RCU.
 unsafe extern "C" fn alloc(
     dev: *mut bindings::device,
     size: usize,
@@ -214,30 +247,206 @@ unsafe extern "C" fn alloc(
     attrs: c_ulong,
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    unsafe { entry::alloc(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
+    if phys_addr_ok.is_some() {
+        // SAFETY: As promised by the caller.
+        return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+    }
+    let taken = entry::take_page(&rcu::read_lock(), size, gfp, attrs);
+
+    match taken {
+        // SAFETY: As promised by the caller.
+        Some((block, true)) => unsafe { stored(block, cpu_addr) },
+        // SAFETY: As promised by the caller.
+        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        // SAFETY: As promised by the caller.
+        None => unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) },
+    }
 }
 
-/// `dma_pool_provider.free`.
+/// Serves what is more than a page, or not in the first chunk.
 ///
 /// # Safety
 ///
-/// As [`entry::free`].
-unsafe extern "C" fn free(_dev: *mut bindings::device, start: *mut c_void, size: usize) -> bool {
-    // SAFETY: As promised by the caller.
-    unsafe { entry::free(start, size) }
-}
-
-/// `dma_pool_provider.free_page`.
-///
-/// # Safety
-///
-/// As [`entry::free_page`].
-unsafe extern "C" fn free_page(
-    _dev: *mut bindings::device,
-    page: *mut bindings::page,
+/// As [`alloc`].
+#[inline(never)]
+unsafe fn alloc_run_or_more(
+    dev: *mut bindings::device,
     size: usize,
-) -> bool {
+    cpu_addr: *mut *mut c_void,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+) -> *mut bindings::page {
+    let taken = entry::take_run(&rcu::read_lock(), size, gfp, attrs);
+
+    match taken {
+        // SAFETY: As promised by the caller.
+        Some((block, true)) => unsafe { stored(block, cpu_addr) },
+        // SAFETY: As promised by the caller.
+        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        // SAFETY: As promised by the caller.
+        None => unsafe { alloc_or_error(dev, size, cpu_addr, gfp, attrs, None) },
+    }
+}
+
+/// Does what is left to do for a block that was taken.
+///
+/// # Safety
+///
+/// `cpu_addr` is valid for writes.
+#[cold]
+unsafe fn settle(
+    virt: NonNull<u8>,
+    page: NonNull<bindings::page>,
+    size: usize,
+    cpu_addr: *mut *mut c_void,
+) -> *mut bindings::page {
+    match entry::settle(virt, size) {
+        Ok(()) => {
+            // SAFETY: As promised by the caller.
+            unsafe { cpu_addr.write(virt.as_ptr().cast()) };
+            page.as_ptr()
+        }
+        Err(failure) => errno(failure).to_ptr(),
+    }
+}
+
+/// Serves requests with a `phys_addr_ok`.
+///
+/// # Safety
+///
+/// As [`alloc`].
+#[inline(never)]
+unsafe fn alloc_page_or_more(
+    dev: *mut bindings::device,
+    size: usize,
+    cpu_addr: *mut *mut c_void,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+    phys_addr_ok: PhysAddrOk,
+) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
-    unsafe { entry::free_page(page, size) }
+    let block =
+        unsafe { entry::alloc_page(&rcu::read_lock(), dev, size, gfp, attrs, phys_addr_ok) };
+
+    match block {
+        // SAFETY: As promised by the caller.
+        Some(block) => unsafe { stored(block, cpu_addr) },
+        // SAFETY: As promised by the caller.
+        None => unsafe { alloc_or_error(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) },
+    }
+}
+
+/// Serves all that is not served at once.
+///
+/// # Safety
+///
+/// As [`alloc`].
+#[inline(never)]
+unsafe fn alloc_or_error(
+    dev: *mut bindings::device,
+    size: usize,
+    cpu_addr: *mut *mut c_void,
+    gfp: bindings::gfp_t,
+    attrs: c_ulong,
+    phys_addr_ok: PhysAddrOk,
+) -> *mut bindings::page {
+    let guard = rcu::read_lock();
+
+    // SAFETY: As promised by the caller.
+    match unsafe { entry::alloc(&guard, dev, size, gfp, attrs, phys_addr_ok) } {
+        // SAFETY: As promised by the caller.
+        Ok(block) => unsafe { stored(block, cpu_addr) },
+        Err(failure) => errno(failure).to_ptr(),
+    }
+}
+
+/// Stores the address of a block, and returns its page.
+///
+/// # Safety
+///
+/// `cpu_addr` is valid for writes.
+#[inline(always)]
+unsafe fn stored(block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
+    // SAFETY: As promised by the caller.
+    unsafe { cpu_addr.write(block.virt.as_ptr().cast()) };
+    block.page.as_ptr()
+}
+
+/// `dma_pool_provider.report`.
+///
+/// # Safety
+///
+/// As [`Failure::report`].
+unsafe extern "C" fn report(
+    dev: *mut bindings::device,
+    _size: usize,
+    gfp: bindings::gfp_t,
+    error: c_int,
+) {
+    let failures = [Failure::Exhausted, Failure::Missing, Failure::Disabled];
+
+    if let Some(failure) = failures
+        .into_iter()
+        .find(|failure| errno(*failure).to_errno() == error)
+    {
+        // SAFETY: As promised by the caller.
+        unsafe { failure.report(dev, gfp) };
+    }
+}
+
+/// What [`alloc`] returns, for [`report`] to understand; `EAGAIN` has the kernel's own pools serve.
+fn errno(failure: Failure) -> Error {
+    match failure {
+        Failure::Exhausted => ENOMEM,
+        Failure::Missing => ENODEV,
+        Failure::Disabled => EPERM,
+        Failure::NotServing => EAGAIN,
+    }
+}
+
+/// `dma_pool_provider.free`: whether the memory is from our pools; an error if it is, but cannot be
+/// taken back.
+///
+/// # Safety
+///
+/// As [`entry::free`]. Under RCU.
+unsafe extern "C" fn free(start: *mut c_void, size: usize) -> c_int {
+    // SAFETY: As promised by the caller.
+    if unsafe { entry::free_likely(start, size) } {
+        return 1;
+    }
+    // SAFETY: As promised by the caller.
+    freed(unsafe { entry::free(start, size) })
+}
+
+/// `dma_pool_provider.free_page`, as [`free`].
+///
+/// # Safety
+///
+/// As [`entry::free_page`]. Under RCU.
+unsafe extern "C" fn free_page(page: *mut bindings::page, size: usize) -> c_int {
+    // SAFETY: As promised by the caller.
+    if unsafe { entry::free_page_likely(page, size) } {
+        return 1;
+    }
+    // SAFETY: As promised by the caller.
+    freed(unsafe { entry::free_page(page, size) })
+}
+
+fn freed(free: Free) -> c_int {
+    match free {
+        Free::Foreign => 0,
+        Free::Done => 1,
+        Free::Bad => EINVAL.to_errno(),
+    }
+}
+
+/// `dma_pool_provider.bad_free`.
+///
+/// # Safety
+///
+/// As [`failure::bad_free`].
+unsafe extern "C" fn bad_free(dev: *mut bindings::device, addr: u64, size: usize) {
+    // SAFETY: As promised by the caller.
+    unsafe { failure::bad_free(dev, addr, size) };
 }

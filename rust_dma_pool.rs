@@ -2,41 +2,40 @@
 
 //! The atomic DMA pools of Linux, `kernel/dma/pool.c`, in Rust.
 //!
-//! This file creates the pools, publishes them to those who ask for memory, and takes them away
-//! again. The rest:
+//! This file publishes the pools to those who ask for memory, and takes them away again. The rest:
 //!
-//! - [`entry`]: the three functions that the DMA layer calls;
-//! - `module.rs` or `builtin.rs`: what differs between a module and built-in code;
+//! - [`entry`]: what the DMA layer asks for, in our terms;
+//! - `module.rs`, or `builtin.rs` with the crate of `setup.rs`: what differs between a module and
+//!   built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
+//! - [`plan`]: what comes out of that, and the terms of zones and sizes. Pure;
 //! - [`platform`]: the options and the machine, as the running kernel knows them;
 //! - [`pool`]: who serves requests, and when a pool grows;
 //! - [`memory`]: what is handed out, from the page allocator to what devices can use;
-//! - [`report`]: what people see, in the log and in debugfs.
+//! - [`report`]: what people see, in the log and in debugfs;
+//! - [`sync`]: what the `kernel` crate's atomics lack.
 
 use core::ptr::null_mut;
 
-use kernel::{
-    prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
-        rcu,
-        Arc,
-        ArcBorrow, //
+#[cfg(MODULE)]
+use kernel::prelude::*;
+use kernel::sync::{
+    atomic::{
+        Atomic,
+        Relaxed,
+        Release, //
     },
+    rcu,
+    Arc,
+    ArcBorrow, //
 };
 
 use crate::{
-    platform::machine,
-    policy::{
-        options::Options,
-        Encryption, //
+    pool::{
+        growth,
+        Pools, //
     },
-    pool::Pools, //
+    sync::read_once,
 };
 
 #[cfg(not(MODULE))]
@@ -45,10 +44,26 @@ mod entry;
 mod memory;
 #[cfg(MODULE)]
 mod module;
+#[cfg_attr(not(MODULE), expect(dead_code, reason = "used by setup.rs"))]
+mod plan;
+#[cfg(MODULE)]
 mod platform;
+#[cfg(MODULE)]
 mod policy;
 mod pool;
 mod report;
+mod sync;
+
+#[cfg(not(MODULE))]
+use builtin::{
+    pin,
+    unpin, //
+};
+#[cfg(MODULE)]
+use module::{
+    pin,
+    unpin, //
+};
 
 #[cfg(MODULE)]
 module! {
@@ -66,52 +81,39 @@ const __LOG_PREFIX: &[u8] = b"rust_dma_pool\0";
 
 /// The pools that serve requests; NULL while there are none.
 ///
-/// Whoever takes them away waits for an RCU grace period before they are dropped.
+/// They are those of the one [`Published`].
 static POOLS: Atomic<*mut Pools> = Atomic::new(null_mut());
 
-/// Creates the pools that `options` ask for on this machine, and logs what was decided.
-///
-/// Process context; may sleep. `ENOMEM` if memory for the bookkeeping is missing.
-fn create(options: &Options) -> Result<Arc<Pools>> {
-    let machine = machine::describe();
-    let plan = policy::decide(options, &machine, &mut |message| {
-        // The messages are free of the `kernel` crate and implement `core`'s `Display`.
-        if message.is_warning() {
-            pr_warn!("{}\n", core::format_args!("{message}"));
-        } else {
-            pr_info!("{}\n", core::format_args!("{message}"));
-        }
-    });
+/// Pools that serve requests, for as long as this object lives. There is one at a time.
+struct Published(Arc<Pools>);
 
-    let pools = Pools::new(&plan, machine.encryption != Encryption::None)?;
-
-    pools.log(&plan);
-    Ok(pools)
+impl Published {
+    fn new(pools: Arc<Pools>) -> Self {
+        POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
+        Self(pools)
+    }
 }
 
-/// Lets `pools` serve requests, until [`unpublish`].
-fn publish(pools: &Arc<Pools>) {
-    POOLS.store(Arc::as_ptr(pools).cast_mut(), Release);
+impl Drop for Published {
+    /// Process context; sleeps. No block is out.
+    fn drop(&mut self) {
+        POOLS.store(null_mut(), Relaxed);
+        rcu::synchronize_rcu();
+        // Nobody is left who could ask for growth.
+        growth::stop(&self.0);
+    }
 }
 
-/// Undoes [`publish`]. The pools may be dropped when this returns.
-///
-/// Process context; sleeps. No request may come in any more.
-#[cfg_attr(not(MODULE), expect(dead_code, reason = "what is built in stays"))]
-fn unpublish() {
-    POOLS.store(null_mut(), Relaxed);
-    rcu::synchronize_rcu();
-}
-
-/// The pools, if they are set up.
-#[inline]
+/// The pools, if they serve.
+#[inline(always)]
 fn pools(_guard: &rcu::Guard) -> Option<ArcBorrow<'_, Pools>> {
-    let pools = POOLS.load(Acquire);
+    let pools = read_once(&POOLS);
 
     if pools.is_null() {
         return None;
     }
     // SAFETY: The pointer is that of an `Arc`, which is not dropped before a grace period has
-    // passed since it was replaced; the guard holds that off.
+    // passed since it was replaced; the guard holds that off. What it points to was written before
+    // it was published, with a release.
     Some(unsafe { ArcBorrow::from_raw(pools) })
 }

@@ -1,41 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bitmap allocator of one chunk: a safe owner of `struct gen_pool`.
+//! The allocator of one chunk: the bitmap of a `gen_pool`, and a short way to it.
 //!
-//! Only what a pool that holds a single, fixed range of whole pages needs is here; where that
-//! memory comes from is the business of [`chunk_memory`](super::chunk_memory).
+//! The bitmap of `struct gen_pool_chunk` is the one truth about which page is taken. `gen_pool`
+//! makes it, serves what is larger than a word of it, and destroys it. All else is done here, by
+//! the protocol of lib/genalloc.c: bits are set and cleared by compare-and-exchange of a whole
+//! word, and whoever finds a bit taken searches on. A run that is aligned to the next power of two
+//! never crosses a word, so that looking at the words in order finds the place that
+//! `gen_pool_first_fit_order_align()` finds.
+//!
+//! Where the memory comes from is the business of [`super::chunk`]; nothing here touches it.
+//!
+//! - Any context, no lock. A free is a release and an allocation an acquire of the same word, so
+//!   that what one owner wrote comes before what the next one writes.
+//! - `avail` of the chunk counts only what `gen_pool` itself hands out: more than a word. Which way
+//!   a block takes depends on its size alone, so that it goes back the way it came.
+//! - Bits beyond the last page are set from the start. `gen_pool` never looks at them.
+//! - `open` is a hint that says which words may have a free page. Who fills a word clears its bit,
+//!   and sets it again if the word has room by then; who frees in a full word sets it. Both by a
+//!   full barrier, so that no word with room stays without its bit. But it may for a moment, hence
+//!   [`Allocator::alloc_anywhere`] for those who found nothing.
 //!
 //! C header: [`include/linux/genalloc.h`](srctree/include/linux/genalloc.h)
 
-use core::ptr::{
-    null_mut,
-    NonNull, //
+use core::{
+    mem::offset_of,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
 };
 
 use kernel::{
     bindings,
     error::to_result,
     io::PhysAddr,
-    page::PAGE_SHIFT,
-    prelude::*, //
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed,
+        Release, //
+    },
 };
 
-/// An allocator of page-sized granules in one range of addresses.
+use super::bits::{
+    lowest_clear,
+    mask,
+    words_of,
+    Run,
+    WORD, //
+};
+use crate::sync::read_once;
+
+/// Words that one bit of the hint stands for, as a shift: all words of the largest block of the
+/// page allocator have one.
+pub(super) const GROUP_SHIFT: u32 = bindings::MAX_PAGE_ORDER.saturating_sub(2 * WORD.ilog2());
+
+// The first words share the cache line of the header, which vmalloc aligns to a page.
+const _: () = assert!(offset_of!(bindings::gen_pool_chunk, bits) % size_of::<usize>() == 0);
+const _: () = assert!(size_of::<bindings::atomic_long_t>() == size_of::<usize>());
+
+/// The pages are not out, or the chunk has no such pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NotOut;
+
+/// An allocator of the pages of one chunk.
 ///
 /// # Invariants
 ///
-/// `ptr` is a valid `struct gen_pool` that this object owns. It manages `size` bytes in one range,
-/// and its granules are pages.
-pub(crate) struct GenPool {
-    ptr: NonNull<bindings::gen_pool>,
-    size: usize,
+/// - `pool` is a valid `struct gen_pool` that this object owns, whose granules are pages. `chunk` is
+///   the only chunk it has, and has a bit for each of `pages` pages.
+/// - The bits of the last word beyond `pages` are set.
+pub(crate) struct Allocator {
+    chunk: NonNull<bindings::gen_pool_chunk>,
+    /// Words that may have a free page: bit `n` stands for those from `n << GROUP_SHIFT`.
+    open: Atomic<usize>,
+    pages: usize,
+    pub(super) pool: NonNull<bindings::gen_pool>,
 }
 
-impl GenPool {
-    /// Creates an allocator for the `size` bytes at the kernel address `start`.
+// SAFETY: Nothing in a `struct gen_pool` is tied to a thread.
+unsafe impl Send for Allocator {}
+
+// SAFETY: All functions of `gen_pool` that are used with a shared reference may be called
+// concurrently, and the bitmap is only accessed atomically.
+unsafe impl Sync for Allocator {}
+
+impl Allocator {
+    /// Creates an allocator of `pages` pages from the kernel address `start`.
     ///
-    /// `size` is a multiple of the page size and `phys` is the physical address of `start`. The
-    /// memory itself is not touched.
+    /// `phys` is the physical address of `start`. Returns it with all pages free.
     ///
     /// # Context
     ///
@@ -43,174 +103,414 @@ impl GenPool {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if the bitmap cannot be allocated.
-    pub(crate) fn new(start: usize, phys: PhysAddr, size: usize) -> Result<Self> {
+    /// `ENOMEM` if the bitmap cannot be allocated; `EINVAL` for more pages than a block of the page
+    /// allocator can have, or none.
+    pub(crate) fn new(start: usize, phys: PhysAddr, pages: usize) -> Result<Self> {
+        if pages == 0 || pages > 1 << bindings::MAX_PAGE_ORDER {
+            return Err(EINVAL);
+        }
         // CAST: A page shift fits any integer.
         // SAFETY: An FFI call with no additional requirements.
-        let ptr = unsafe { bindings::gen_pool_create(PAGE_SHIFT as c_int, bindings::NUMA_NO_NODE) };
-        // INVARIANT: A pool just created is ours alone, and it has no range yet.
-        let mut pool = Self {
-            ptr: NonNull::new(ptr).ok_or(ENOMEM)?,
-            size: 0,
-        };
-
-        // Natural alignment is part of the contract of coherent DMA memory.
-        //
-        // SAFETY: The pool is valid by the type invariants; the algorithm takes no data.
-        unsafe {
-            bindings::gen_pool_set_algo(
-                pool.ptr.as_ptr(),
-                Some(bindings::gen_pool_first_fit_order_align),
-                null_mut(),
-            )
-        };
-
-        // SAFETY: The pool is valid by the type invariants. The range is only bookkeeping to it.
-        to_result(unsafe {
+        let pool =
+            unsafe { bindings::gen_pool_create(PAGE_SHIFT as c_int, bindings::NUMA_NO_NODE) };
+        let pool = NonNull::new(pool).ok_or(ENOMEM)?;
+        // SAFETY: The pool was just created. The range is only bookkeeping to it.
+        let added = to_result(unsafe {
             bindings::gen_pool_add_owner(
-                pool.ptr.as_ptr(),
+                pool.as_ptr(),
                 start,
                 phys,
-                size,
+                pages << PAGE_SHIFT,
                 bindings::NUMA_NO_NODE,
                 null_mut(),
             )
-        })?;
-        // INVARIANT: The range was just added.
-        pool.size = size;
-        Ok(pool)
+        });
+
+        if let Err(error) = added {
+            // SAFETY: The pool is ours alone and empty.
+            unsafe { bindings::gen_pool_destroy(pool.as_ptr()) };
+            return Err(error);
+        }
+        // SAFETY: The list has the chunk that was just added. It is the first member of its
+        // structure.
+        let chunk = unsafe { NonNull::new_unchecked((*pool.as_ptr()).chunks.next.cast()) };
+        // INVARIANT: The pool is ours, and the chunk is the one it has; the bits follow.
+        let this = Self {
+            chunk,
+            open: Atomic::new(mask(
+                (words_of(pages).wrapping_sub(1) >> GROUP_SHIFT).wrapping_add(1),
+            )),
+            pages,
+            pool,
+        };
+
+        if pages % WORD != 0 {
+            // INVARIANT: Those beyond the last page.
+            this.word(pages / WORD).store(!mask(pages % WORD), Relaxed);
+        }
+        Ok(this)
     }
 
-    /// Takes `size` bytes, rounded up to pages and aligned within the range to the next power of
-    /// two, and returns their address.
+    /// The number of pages.
+    #[inline(always)]
+    pub(crate) fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// Word `index` of the bitmap, which has one of that number.
+    #[inline(always)]
+    fn word(&self, index: usize) -> &Atomic<usize> {
+        debug_assert!(index < words_of(self.pages));
+        // SAFETY: By the type invariants the chunk is valid and has a bit for each page; the
+        // callers only pass words of it. `gen_pool` accesses them atomically, too.
+        unsafe {
+            Atomic::from_ptr(
+                (&raw mut (*self.chunk.as_ptr()).bits)
+                    .cast::<usize>()
+                    .add(index),
+            )
+        }
+    }
+
+    /// Takes one page at the first attempt, and returns its number, and whether it was the last
+    /// free one of its word: [`close_word`](Self::close_word) has to follow then.
     ///
-    /// `None` if no such piece is free, and for a `size` of 0.
+    /// `None` if that fails; [`alloc`](Self::alloc) may find one then.
     ///
-    /// # Context
+    /// Any context; takes no lock.
+    #[inline(always)]
+    pub(crate) fn alloc_page(&self) -> Option<(usize, bool)> {
+        let open = read_once(&self.open);
+
+        if open == 0 {
+            return None;
+        }
+        // CAST: A bit number. The first of the words that the bit stands for may be full.
+        let index = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+        let word = self.word(index);
+        let old = read_once(word);
+        let bit = lowest_clear(old);
+        let new = old | bit;
+
+        if bit == 0 || word.cmpxchg(old, new, Acquire).is_err() {
+            return None;
+        }
+        // CAST: A bit number.
+        let page = index.wrapping_mul(WORD) | bit.trailing_zeros() as usize;
+
+        Some((page, new == usize::MAX))
+    }
+
+    /// Whether the hint says that no page is free. It may lag behind.
+    #[inline(always)]
+    pub(crate) fn seems_full(&self) -> bool {
+        read_once(&self.open) == 0
+    }
+
+    /// As [`alloc_page`](Self::alloc_page), for a run of pages. Looks at one word only.
+    #[inline(always)]
+    pub(crate) fn alloc_run(&self, run: &Run) -> Option<(usize, bool)> {
+        let open = read_once(&self.open);
+
+        if open == 0 {
+            return None;
+        }
+        // CAST: A bit number.
+        let index = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+        let word = self.word(index);
+        let old = read_once(word);
+        let places = run.places(!old);
+
+        if places == 0 {
+            return None;
+        }
+        let bit = places.trailing_zeros();
+        let new = old | run.bits() << bit;
+
+        if word.cmpxchg(old, new, Acquire).is_err() {
+            return None;
+        }
+        // CAST: A bit number.
+        Some((index.wrapping_mul(WORD) | bit as usize, new == usize::MAX))
+    }
+
+    /// Takes `count` pages, aligned to the next power of two, and returns the number of the first:
+    /// that of the place that `gen_pool_first_fit_order_align()` finds.
     ///
-    /// Any context, lock-less; not NMI where `cmpxchg` is not NMI-safe.
-    pub(crate) fn alloc(&self, size: usize) -> Option<usize> {
-        // SAFETY: The pool is valid by the type invariants, and the algorithm is the one that
-        // `new` set, which takes no data.
-        let addr = unsafe {
-            bindings::gen_pool_alloc_algo_owner(
-                self.ptr.as_ptr(),
-                size,
-                Some(bindings::gen_pool_first_fit_order_align),
-                null_mut(),
-                null_mut(),
+    /// `None` if the hint says that no such place is free, and for a `count` of 0.
+    ///
+    /// Any context; takes no lock. Not NMI where `cmpxchg` is not NMI-safe.
+    #[inline(never)]
+    pub(crate) fn alloc(&self, count: usize) -> Option<usize> {
+        self.alloc_in(count, read_once(&self.open))
+    }
+
+    /// As [`alloc`](Self::alloc), without the hint, which lags behind for a moment.
+    pub(crate) fn alloc_anywhere(&self, count: usize) -> Option<usize> {
+        self.alloc_in(count, usize::MAX)
+    }
+
+    /// Takes `count` pages of the words that `open` stands for.
+    fn alloc_in(&self, count: usize, mut open: usize) -> Option<usize> {
+        if count > WORD {
+            return self.alloc_large(count);
+        }
+        let run = Run::new(count)?;
+        let words = words_of(self.pages);
+
+        while open != 0 {
+            let first = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+
+            for index in first..words.min(group_end(first)) {
+                if let Some(bit) = self.alloc_in_word(index, &run) {
+                    return Some(index.wrapping_mul(WORD).wrapping_add(bit));
+                }
+            }
+            open &= open.wrapping_sub(1);
+        }
+        None
+    }
+
+    #[inline]
+    fn alloc_in_word(&self, index: usize, run: &Run) -> Option<usize> {
+        let word = self.word(index);
+        let mut old = read_once(word);
+
+        loop {
+            let places = run.places(!old);
+
+            if places == 0 {
+                if old == usize::MAX && read_once(&self.open) & group(index) != 0 {
+                    self.close(index);
+                }
+                return None;
+            }
+            let bit = places.trailing_zeros();
+            let new = old | run.bits() << bit;
+
+            match word.cmpxchg(old, new, Acquire) {
+                Ok(_) => {
+                    if new == usize::MAX {
+                        self.close(index);
+                    }
+                    return Some(bit as usize);
+                }
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Takes more pages than a word has.
+    #[cold]
+    pub(super) fn alloc_large(&self, count: usize) -> Option<usize> {
+        // SAFETY: By the type invariants the pool and the chunk are valid. The algorithm takes no
+        // data.
+        let (addr, start) = unsafe {
+            (
+                bindings::gen_pool_alloc_algo_owner(
+                    self.pool.as_ptr(),
+                    count.checked_mul(PAGE_SIZE)?,
+                    Some(bindings::gen_pool_first_fit_order_align),
+                    null_mut(),
+                    null_mut(),
+                ),
+                (*self.chunk.as_ptr()).start_addr,
             )
         };
 
-        (addr != 0).then_some(addr)
+        (addr != 0).then(|| addr.wrapping_sub(start) >> PAGE_SHIFT)
     }
 
-    /// Gives back what [`alloc`](Self::alloc) returned.
+    /// Gives back what an allocation of `count` pages returned as `first`.
     ///
     /// # Context
     ///
-    /// As [`alloc`](Self::alloc).
+    /// Any context; takes no lock.
     ///
-    /// # Safety
+    /// # Errors
     ///
-    /// `addr` was returned by [`alloc`](Self::alloc) of this object for a size that rounds up to
-    /// as many pages as `size` does, and was not given back since. `gen_pool` answers anything
-    /// else with `BUG()`.
-    pub(crate) unsafe fn free(&self, addr: usize, size: usize) {
-        // SAFETY: The pool is valid by the type invariants, and the caller promises that the
-        // range is allocated.
-        unsafe { bindings::gen_pool_free_owner(self.ptr.as_ptr(), addr, size, null_mut()) };
+    /// [`NotOut`] if these pages cannot be such a block: some are not out, they are not aligned as
+    /// blocks of that size are, or the chunk has none of these numbers. Nothing is changed then.
+    #[inline(always)]
+    pub(crate) fn free(&self, first: usize, count: usize) -> Result<(), NotOut> {
+        if first >= self.pages || count == 0 {
+            return Err(NotOut);
+        }
+        if count != 1 {
+            return self.free_run(first, count);
+        }
+        self.free_in_word(first / WORD, 1 << (first % WORD))
     }
 
-    /// Bytes that are not allocated.
-    pub(crate) fn avail(&self) -> usize {
-        // SAFETY: The pool is valid by the type invariants.
-        unsafe { bindings::gen_pool_avail(self.ptr.as_ptr()) }
+    #[inline(never)]
+    fn free_run(&self, first: usize, count: usize) -> Result<(), NotOut> {
+        let aligned = count.checked_next_power_of_two().ok_or(NotOut)?;
+
+        if first & aligned.wrapping_sub(1) != 0 || count > self.pages.wrapping_sub(first) {
+            return Err(NotOut);
+        }
+        if count > WORD {
+            return self.free_large(first / WORD, count);
+        }
+        self.free_in_word(first / WORD, mask(count) << (first % WORD))
     }
 
-    /// Whether nothing is allocated.
+    /// Gives back one page at the first attempt, and returns whether its word was full:
+    /// [`open_word`](Self::open_word) has to follow then.
+    ///
+    /// `None` if that fails, and nothing is changed; [`free`](Self::free) tells whether it is out.
+    /// The page is one of the chunk. Any context; takes no lock.
+    #[inline(always)]
+    pub(crate) fn free_page(&self, page: usize) -> Option<bool> {
+        let word = self.word(page / WORD);
+        let old = read_once(word);
+        let bit = 1 << (page % WORD);
+
+        if old & bit == 0 || word.cmpxchg(old, old & !bit, Release).is_err() {
+            return None;
+        }
+        Some(old == usize::MAX)
+    }
+
+    /// Says that the word of a page is full, if it is.
+    #[cold]
+    pub(crate) fn close_word(&self, page: usize) {
+        if !self.group_has_room(page / WORD) {
+            self.close(page / WORD);
+        }
+    }
+
+    /// Says that the word of a page has a free one.
+    #[cold]
+    pub(crate) fn open_word(&self, page: usize) {
+        self.open(page / WORD);
+    }
+
+    /// Clears these bits of a word, if all are set.
+    #[inline(always)]
+    fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
+        let word = self.word(index);
+        let mut old = read_once(word);
+
+        loop {
+            if old & bits != bits {
+                return Err(NotOut);
+            }
+            match word.cmpxchg(old, old & !bits, Release) {
+                Ok(_) => break,
+                Err(now) => old = now,
+            }
+        }
+        // Of several who free in a full word, one finds it full.
+        if old == usize::MAX {
+            self.open(index);
+        }
+        Ok(())
+    }
+
+    /// Gives back more pages than a word has, which begin with word `index`.
+    #[cold]
+    fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
+        let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
+        let is_out = |n: usize| !read_once(self.word(index.wrapping_add(n))) & bits(n) == 0;
+
+        if !(0..words_of(count)).all(is_out) {
+            return Err(NotOut);
+        }
+        // Of two who free the same block at once, the first word tells which is wrong.
+        for n in 0..words_of(count) {
+            self.free_in_word(index.wrapping_add(n), bits(n))?;
+        }
+        // SAFETY: By the type invariants the chunk is valid; `gen_pool` accesses the counter
+        // atomically, too.
+        let avail = unsafe { Atomic::from_ptr(&raw mut (*self.chunk.as_ptr()).avail.counter) };
+
+        // CAST: The bytes of a chunk.
+        avail.add((count << PAGE_SHIFT) as i64, Relaxed);
+        Ok(())
+    }
+
+    /// Says that word `index` is full.
+    #[cold]
+    fn close(&self, index: usize) {
+        if GROUP_SHIFT != 0 && self.group_has_room(index) {
+            return;
+        }
+        self.change_hint(|open| open & !group(index));
+        // Who freed a page meanwhile may have seen the bit before it was cleared.
+        if self.group_has_room(index) {
+            self.open(index);
+        }
+    }
+
+    /// Says that word `index` may have a free page.
+    #[cold]
+    fn open(&self, index: usize) {
+        self.change_hint(|open| open | group(index));
+    }
+
+    fn group_has_room(&self, index: usize) -> bool {
+        let first = index >> GROUP_SHIFT << GROUP_SHIFT;
+        let end = words_of(self.pages).min(group_end(first));
+
+        (first..end).any(|index| read_once(self.word(index)) != usize::MAX)
+    }
+
+    fn change_hint(&self, change: impl Fn(usize) -> usize) {
+        let mut old = read_once(&self.open);
+
+        while let Err(now) = self.open.cmpxchg(old, change(old), Full) {
+            old = now;
+        }
+    }
+
+    /// Takes all pages, if none is out.
+    ///
+    /// May fail for a moment after the last one came back. Any context; takes no lock.
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    pub(crate) fn claim(&self) -> bool {
+        self.alloc_anywhere(self.pages) == Some(0)
+    }
+
+    /// Returns whether no page is out, as far as can be told while others allocate and free.
     pub(crate) fn is_idle(&self) -> bool {
-        self.avail() == self.size
+        (0..words_of(self.pages)).all(|index| {
+            let left = self.pages.wrapping_sub(index.wrapping_mul(WORD));
+
+            read_once(self.word(index)) == !mask(left.min(WORD))
+        })
+    }
+
+    /// Pages that are not out, as far as can be told while others allocate and free.
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    pub(crate) fn free_pages(&self) -> usize {
+        (0..words_of(self.pages))
+            .map(|index| read_once(self.word(index)).count_zeros() as usize)
+            .sum()
     }
 }
 
-impl Drop for GenPool {
+impl Drop for Allocator {
     fn drop(&mut self) {
         // `gen_pool_destroy()` answers a live allocation with `BUG()`. Whoever holds one has to be
-        // able to give it back, so the bookkeeping stays.
+        // able to give it back, so the bookkeeping stays, as does the memory: see `Chunk`.
         if !self.is_idle() {
-            pr_err!("DMA: a pool chunk is dropped while in use; leaking its allocator\n");
             return;
         }
         // SAFETY: The pool is valid by the type invariants, nobody else can use it any more, and
         // nothing is allocated from it.
-        unsafe { bindings::gen_pool_destroy(self.ptr.as_ptr()) };
+        unsafe { bindings::gen_pool_destroy(self.pool.as_ptr()) };
     }
 }
 
-// SAFETY: `struct gen_pool` is not tied to a thread.
-unsafe impl Send for GenPool {}
+/// The bit of the hint that stands for word `index`.
+#[inline(always)]
+fn group(index: usize) -> usize {
+    1 << ((index >> GROUP_SHIFT) & (WORD - 1))
+}
 
-// SAFETY: Allocation, free and the sums are lock-less and may run concurrently (head of
-// `lib/genalloc.c`); the only range is added before the object is shared.
-unsafe impl Sync for GenPool {}
-
-#[kunit_tests(rust_dma_pool_allocator)]
-mod tests {
-    use super::*;
-    use kernel::page::PAGE_SIZE;
-
-    // `gen_pool` never touches the memory, so that any range will do.
-    const START: usize = 0x4000_0000;
-    const PAGES: usize = 8;
-
-    #[test]
-    fn hands_out_each_page_once() -> Result {
-        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
-        let mut seen = 0usize;
-
-        for _ in 0..PAGES {
-            let page = (pool.alloc(1).ok_or(ENOMEM)? - START) / PAGE_SIZE;
-
-            assert!(page < PAGES);
-            assert_eq!(seen & 1 << page, 0);
-            seen |= 1 << page;
-        }
-        assert!(pool.alloc(1).is_none());
-        assert_eq!(pool.avail(), 0);
-        for page in 0..PAGES {
-            // SAFETY: Each page is allocated, as just seen.
-            unsafe { pool.free(START + page * PAGE_SIZE, 1) };
-        }
-        assert!(pool.is_idle());
-        Ok(())
-    }
-
-    #[test]
-    fn aligns_to_the_order_of_the_size() -> Result {
-        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
-        let page = pool.alloc(PAGE_SIZE).ok_or(ENOMEM)?;
-        let three = pool.alloc(3 * PAGE_SIZE).ok_or(ENOMEM)?;
-
-        assert_eq!(three % (4 * PAGE_SIZE), 0);
-        assert_eq!(pool.avail(), (PAGES - 4) * PAGE_SIZE);
-        // SAFETY: Both were just allocated with these sizes.
-        unsafe {
-            pool.free(page, PAGE_SIZE);
-            pool.free(three, 3 * PAGE_SIZE);
-        }
-        assert!(pool.is_idle());
-        Ok(())
-    }
-
-    #[test]
-    fn refuses_nothing_and_too_much() -> Result {
-        let pool = GenPool::new(START, 0, PAGES * PAGE_SIZE)?;
-
-        assert!(pool.alloc(0).is_none());
-        assert!(pool.alloc((PAGES + 1) * PAGE_SIZE).is_none());
-        assert!(pool.alloc(usize::MAX).is_none());
-        assert!(pool.is_idle());
-        Ok(())
-    }
+/// The first word after those that the same bit of the hint stands for as `first`.
+#[inline(always)]
+fn group_end(first: usize) -> usize {
+    first.wrapping_add(1 << GROUP_SHIFT)
 }

@@ -3,44 +3,61 @@
 //! One chunk of a pool: memory that devices may use, and the allocator of its pages.
 //!
 //! How memory gets there and back is in [`chunk_memory`](super::chunk_memory), when chunks are made
-//! in [`pool`](crate::pool).
+//! in [`growth`](crate::pool::growth).
 
-use core::mem::ManuallyDrop;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 
 use kernel::{
+    bindings,
     io::PhysAddr,
+    page::PAGE_SHIFT,
     prelude::*, //
 };
 
 use super::{
-    allocator::GenPool,
+    allocator::{
+        Allocator,
+        NotOut, //
+    },
+    bits::Run,
     chunk_memory::ChunkMemory,
+    filter::Filtered,
     pages::Pages, //
 };
-
-use crate::policy::{
-    zones::Zone,
-    OrderRange, //
+use crate::{
+    plan::zones::Zone,
+    pool::Block, //
 };
 
 /// One contiguous piece of a pool, with the allocator of its pages.
 ///
 /// # Invariants
 ///
-/// `allocator` manages exactly the `size` bytes at `virt`, which is where `memory` is mapped;
-/// `phys` is their physical address.
+/// `allocator` has the pages at `virt`, which is where `memory` is mapped;
+/// `phys` is their physical address, and `page` the first page. All of that is in the filter.
 pub(crate) struct Chunk {
+    allocator: Allocator,
+    virt: NonNull<u8>,
+    page: NonNull<bindings::page>,
+    phys: PhysAddr,
+    _virt_filter: Filtered,
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    _phys_filter: Filtered,
     /// Dropped by hand, and only if nothing is allocated from it.
     memory: ManuallyDrop<ChunkMemory>,
-    allocator: GenPool,
-    zone: Zone,
-    virt: usize,
-    phys: PhysAddr,
-    size: usize,
 }
 
+// SAFETY: `virt` and `page` are addresses of what `memory` owns, which is not tied to a thread.
+unsafe impl Send for Chunk {}
+
+// SAFETY: As above; with a shared reference the allocator is used, which is `Sync`.
+unsafe impl Sync for Chunk {}
+
 impl Chunk {
-    /// Makes a chunk from `zone`, of the largest of `orders` that there is memory for.
+    /// Makes a chunk of the largest of `sizes`, in pages, that `zone` has in one piece.
     ///
     /// # Context
     ///
@@ -48,91 +65,152 @@ impl Chunk {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if the zone has no such pages, or memory for the bookkeeping is missing; whatever
+    /// `ENOMEM` if the zone has no such piece, or memory for the bookkeeping is missing; whatever
     /// `set_memory_decrypted()` returns.
-    pub(crate) fn new(zone: Zone, orders: OrderRange, cc_shared: bool) -> Result<Self> {
-        let pages = (orders.smallest..=orders.largest)
-            .rev()
-            .find_map(|order| Pages::new(zone, order))
+    pub(crate) fn new(
+        zone: Zone,
+        mut sizes: impl Iterator<Item = usize>,
+        cc_shared: bool,
+    ) -> Result<Self> {
+        let pages = sizes
+            .find_map(|count| Pages::new(zone, count))
             .ok_or(ENOMEM)?;
-        let (phys, size) = (pages.phys(), pages.size());
+        let (page, phys, count) = (pages.first(), pages.phys(), pages.count());
         let memory = ChunkMemory::new(pages, cc_shared)?;
         let virt = memory.virt();
-        let allocator = GenPool::new(virt, phys, size)?;
+        let allocator = Allocator::new(virt.as_ptr() as usize, phys, count)?;
+        let size = count << PAGE_SHIFT;
 
         // INVARIANT: As just made.
         Ok(Self {
-            memory: ManuallyDrop::new(memory),
             allocator,
-            zone,
             virt,
+            page,
             phys,
-            size,
+            _virt_filter: Filtered::new(virt.as_ptr() as usize, size),
+            #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+            // CAST: 64-bit machines only.
+            _phys_filter: Filtered::new(phys as usize, size),
+            memory: ManuallyDrop::new(memory),
         })
     }
 
-    /// Makes a chunk of just this order, for tests.
-    #[cfg(CONFIG_KUNIT = "y")]
-    pub(crate) fn of_order(zone: Zone, order: u32) -> Result<Self> {
-        let orders = OrderRange {
-            largest: order,
-            smallest: order,
-        };
-
-        Self::new(zone, orders, false)
+    /// Makes a chunk of `count` pages.
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    pub(crate) fn of_pages(zone: Zone, count: usize) -> Result<Self> {
+        Self::new(zone, core::iter::once(count), false)
     }
 
-    /// The zone whose pool this chunk is part of.
-    pub(crate) fn zone(&self) -> Zone {
-        self.zone
-    }
-
-    /// Size in bytes; a power of two of pages.
+    /// Size in bytes; whole pages.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.allocator.pages() << PAGE_SHIFT
     }
 
-    /// Offset of the kernel address `virt`, if all `size` bytes from there lie in this chunk.
-    pub(crate) fn offset_of_virt(&self, virt: usize, size: usize) -> Option<usize> {
-        self.contains(virt.wrapping_sub(self.virt), size)
+    /// Kernel address of the first byte.
+    pub(crate) fn virt(&self) -> usize {
+        self.virt.as_ptr() as usize
     }
 
-    /// Offset of the physical address `phys`, if all `size` bytes from there lie in this chunk.
-    pub(crate) fn offset_of_phys(&self, phys: PhysAddr, size: usize) -> Option<usize> {
-        let offset = usize::try_from(phys.wrapping_sub(self.phys)).ok()?;
-
-        self.contains(offset, size)
+    /// Physical address of the first byte.
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    pub(crate) fn phys(&self) -> PhysAddr {
+        self.phys
     }
 
-    fn contains(&self, offset: usize, size: usize) -> Option<usize> {
-        (offset < self.size && size <= self.size - offset).then_some(offset)
+    /// The number of the page with the kernel address `virt`, if it is in this chunk.
+    #[inline(always)]
+    pub(crate) fn page_at(&self, virt: usize) -> Option<usize> {
+        self.page_of_offset(virt.wrapping_sub(self.virt()))
     }
 
-    /// Takes `size` bytes, rounded up to pages, and returns their offset.
-    ///
-    /// The memory is not zeroed. Context: that of [`GenPool::alloc`].
-    pub(crate) fn alloc(&self, size: usize) -> Option<usize> {
-        Some(self.allocator.alloc(size)?.wrapping_sub(self.virt))
+    /// The number of the page with the physical address `phys`, if it is in this chunk.
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    pub(crate) fn page_at_phys(&self, phys: PhysAddr) -> Option<usize> {
+        // CAST: 64-bit machines only.
+        self.page_of_offset(phys.wrapping_sub(self.phys) as usize)
     }
 
-    /// Gives back what [`alloc`](Self::alloc) returned. Context: that of [`GenPool::free`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`GenPool::free`], with an offset in the place of the address.
-    pub(crate) unsafe fn free(&self, offset: usize, size: usize) {
-        // SAFETY: The caller promises that the range is allocated.
-        unsafe { self.allocator.free(self.virt.wrapping_add(offset), size) };
+    #[inline(always)]
+    fn page_of_offset(&self, offset: usize) -> Option<usize> {
+        let page = offset >> PAGE_SHIFT;
+
+        (page < self.allocator.pages()).then_some(page)
     }
 
-    /// Kernel address of the byte at `offset`.
-    pub(crate) fn virt_at(&self, offset: usize) -> *mut u8 {
-        self.virt.wrapping_add(offset) as *mut u8
+    /// Physical address of a page.
+    #[inline(always)]
+    pub(crate) fn phys_of(&self, page: usize) -> PhysAddr {
+        // CAST: An offset into the chunk.
+        self.phys.wrapping_add((page << PAGE_SHIFT) as PhysAddr)
     }
 
-    /// Physical address of the byte at `offset`.
-    pub(crate) fn phys_at(&self, offset: usize) -> PhysAddr {
-        self.phys.wrapping_add(offset as PhysAddr)
+    /// The block of `count` pages that begins with this page, which is in the chunk.
+    #[inline(always)]
+    pub(crate) fn block(&self, page: usize, count: usize) -> Block {
+        Block {
+            // SAFETY: The page is in the chunk.
+            virt: unsafe { self.virt.add(page << PAGE_SHIFT) },
+            // SAFETY: As above; the array of all pages has those of the chunk in a row.
+            page: unsafe { self.page.add(page) },
+            size: count << PAGE_SHIFT,
+        }
+    }
+
+    /// As [`Allocator::alloc_page`].
+    #[inline(always)]
+    pub(crate) fn alloc_page(&self) -> Option<(usize, bool)> {
+        self.allocator.alloc_page()
+    }
+
+    /// As [`Allocator::seems_full`].
+    #[inline(always)]
+    pub(crate) fn seems_full(&self) -> bool {
+        self.allocator.seems_full()
+    }
+
+    /// As [`Allocator::alloc_run`].
+    #[inline(always)]
+    pub(crate) fn alloc_run(&self, run: &Run) -> Option<(usize, bool)> {
+        self.allocator.alloc_run(run)
+    }
+
+    /// As [`Allocator::free_page`].
+    #[inline(always)]
+    pub(crate) fn free_page(&self, page: usize) -> Option<bool> {
+        self.allocator.free_page(page)
+    }
+
+    /// As [`Allocator::close_word`].
+    pub(crate) fn close_word(&self, page: usize) {
+        self.allocator.close_word(page);
+    }
+
+    /// As [`Allocator::open_word`].
+    pub(crate) fn open_word(&self, page: usize) {
+        self.allocator.open_word(page);
+    }
+
+    /// As [`Allocator::alloc`].
+    pub(crate) fn alloc(&self, count: usize) -> Option<usize> {
+        self.allocator.alloc(count)
+    }
+
+    /// As [`Allocator::alloc_anywhere`].
+    pub(crate) fn alloc_anywhere(&self, count: usize) -> Option<usize> {
+        self.allocator.alloc_anywhere(count)
+    }
+
+    /// As [`Allocator::free`].
+    #[inline(always)]
+    pub(crate) fn free(&self, page: usize, count: usize) -> Result<(), NotOut> {
+        self.allocator.free(page, count)
+    }
+
+    /// Gives back what was allocated, and not handed out.
+    #[inline(never)]
+    pub(crate) fn put_back(&self, page: usize, count: usize) {
+        // It is out: only who takes it gives it back.
+        let _ = self.free(page, count);
     }
 
     /// Whether nothing is allocated.
@@ -150,39 +228,44 @@ impl Drop for Chunk {
             // A device may still write there.
             pr_err!(
                 "DMA: leaking {} KiB of pool memory that is in use\n",
-                self.size >> 10
+                self.size() >> 10
             );
         }
     }
 }
 
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool_chunk)]
 mod tests {
     use super::*;
-    use kernel::{
-        bindings,
-        page::PAGE_SIZE, //
-    };
+    use kernel::page::PAGE_SIZE;
 
     #[test]
     fn knows_its_own_addresses_only() -> Result {
-        let chunk = Chunk::of_order(Zone::Dma32, 2)?;
-        let size = chunk.size();
-        let (virt, phys) = (chunk.virt_at(0) as usize, chunk.phys_at(0));
+        let chunk = Chunk::of_pages(Zone::Dma32, 3)?;
+        let (virt, size) = (chunk.virt(), chunk.size());
 
-        assert_eq!(chunk.offset_of_virt(virt, size), Some(0));
-        assert_eq!(chunk.offset_of_virt(virt + 1, size - 1), Some(1));
-        assert_eq!(chunk.offset_of_virt(virt + size - 1, 1), Some(size - 1));
-        assert_eq!(chunk.offset_of_virt(virt, size + 1), None);
-        assert_eq!(chunk.offset_of_virt(virt + 1, size), None);
-        assert_eq!(chunk.offset_of_virt(virt - 1, 1), None);
-        assert_eq!(chunk.offset_of_virt(virt + size, 1), None);
-        assert_eq!(chunk.offset_of_virt(virt, usize::MAX), None);
-        assert_eq!(chunk.offset_of_virt(0, 1), None);
-        assert_eq!(chunk.offset_of_phys(phys, size), Some(0));
-        assert_eq!(chunk.offset_of_phys(phys - 1, 1), None);
-        assert_eq!(chunk.offset_of_phys(phys + size as PhysAddr, 1), None);
-        assert_eq!(chunk.offset_of_phys(PhysAddr::MAX, 1), None);
+        assert_eq!(size, 3 * PAGE_SIZE);
+        assert_eq!(chunk.page_at(virt), Some(0));
+        assert_eq!(chunk.page_at(virt + PAGE_SIZE - 1), Some(0));
+        assert_eq!(chunk.page_at(virt + PAGE_SIZE), Some(1));
+        assert_eq!(chunk.page_at(virt + size - 1), Some(2));
+        assert_eq!(chunk.page_at(virt - 1), None);
+        assert_eq!(chunk.page_at(virt + size), None);
+        assert_eq!(chunk.page_at(0), None);
+        Ok(())
+    }
+
+    #[test]
+    fn all_names_of_a_page_are_of_the_same() -> Result {
+        let chunk = Chunk::of_pages(Zone::Dma32, 4)?;
+        let block = chunk.block(2, 1);
+
+        assert_eq!(chunk.page_at(block.virt.as_ptr() as usize), Some(2));
+        // SAFETY: The page is part of the chunk.
+        assert_eq!(chunk.phys_of(2), unsafe {
+            bindings::page_to_phys(block.page.as_ptr())
+        });
         Ok(())
     }
 
@@ -190,7 +273,7 @@ mod tests {
     fn is_below_the_limit_of_its_zone() -> Result {
         // SAFETY: Set once at boot.
         let dma = unsafe { bindings::zone_dma_limit };
-        let end = |zone| Chunk::of_order(zone, 0).map(|chunk| chunk.phys_at(chunk.size() - 1));
+        let end = |zone| Chunk::of_pages(zone, 1).map(|chunk| chunk.phys_of(1) - 1);
 
         assert!(end(Zone::Dma32)? <= dma.max(u64::from(u32::MAX)));
         // Without such a zone its requests are served from all memory.
@@ -200,8 +283,8 @@ mod tests {
 
     #[test]
     fn leaks_memory_that_is_in_use() -> Result {
-        let chunk = Chunk::of_order(Zone::Dma32, 0)?;
-        let offset = chunk.alloc(1).ok_or(ENOMEM)?;
+        let chunk = Chunk::of_pages(Zone::Dma32, 1)?;
+        let page = chunk.alloc(1).ok_or(ENOMEM)?;
         // SAFETY: Second owners, of which only those are dropped that the first one has leaked.
         let (mut memory, allocator) = unsafe {
             (
@@ -209,12 +292,10 @@ mod tests {
                 ManuallyDrop::new(core::ptr::read(&chunk.allocator)),
             )
         };
-        let virt = chunk.virt;
 
         drop(chunk);
         assert!(memory.is_allocated());
-        // SAFETY: Allocated above, and not given back.
-        unsafe { allocator.free(virt.wrapping_add(offset), 1) };
+        assert_eq!(allocator.free(page, 1), Ok(()));
         drop(ManuallyDrop::into_inner(allocator));
         // SAFETY: Not used again.
         unsafe { ManuallyDrop::drop(&mut memory) };
@@ -223,15 +304,32 @@ mod tests {
 
     #[test]
     fn takes_fewer_pages_than_asked_for_when_it_must() -> Result {
-        // Nothing is this large, not even in CMA, so that the order comes down until something is.
-        let orders = OrderRange {
-            largest: 30,
-            smallest: 0,
-        };
-        let chunk = Chunk::new(Zone::Dma32, orders, false)?;
+        // Nothing is this large, not even in CMA.
+        let sizes = [1 << 30, 3, 2, 1];
+        let smaller = Chunk::new(Zone::Dma32, sizes.into_iter(), false)?;
 
-        assert!(chunk.size() < PAGE_SIZE << orders.largest);
-        assert!(Chunk::of_order(Zone::Dma32, orders.largest).is_err());
+        assert_eq!(smaller.size(), 3 * PAGE_SIZE);
+        assert!(Chunk::of_pages(Zone::Dma32, 1 << 30).is_err());
+        Ok(())
+    }
+}
+
+/// Apart, as a test that is not built counts as skipped.
+#[cfg(all(CONFIG_DMA_DIRECT_REMAP, CONFIG_DMA_POOL_RUST_KUNIT_TEST))]
+#[kunit_tests(rust_dma_pool_chunk_phys)]
+mod phys_tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_physical_addresses_only() -> Result {
+        let chunk = Chunk::of_pages(Zone::Dma32, 3)?;
+        let (phys, size) = (chunk.phys(), chunk.size() as PhysAddr);
+
+        assert_eq!(chunk.page_at_phys(phys), Some(0));
+        assert_eq!(chunk.page_at_phys(phys + size - 1), Some(2));
+        assert_eq!(chunk.page_at_phys(phys - 1), None);
+        assert_eq!(chunk.page_at_phys(phys + size), None);
+        assert_eq!(chunk.page_at_phys(PhysAddr::MAX), None);
         Ok(())
     }
 }

@@ -5,7 +5,10 @@
 //! Where the pages come from and go to is in [`pages`](super::pages), how they are mapped in
 //! [`mapping`](super::mapping).
 
-use core::mem::ManuallyDrop;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 
 use kernel::prelude::*;
 
@@ -51,19 +54,21 @@ impl ChunkMemory {
     }
 
     /// Address at which the pages are mapped.
-    pub(super) fn virt(&self) -> usize {
+    pub(super) fn virt(&self) -> NonNull<u8> {
         self.mapping.virt
     }
 
     /// Whether the page allocator still counts the pages as given out.
-    #[cfg(CONFIG_KUNIT = "y")]
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     pub(super) fn is_allocated(&self) -> bool {
         self.pages.is_allocated()
     }
 
     fn decrypt(&mut self) -> Result {
-        // SAFETY: The pages belong to this object and are mapped at their linear address.
-        let result = unsafe { set_memory::decrypt(self.pages.linear(), self.pages.order) };
+        // SAFETY: The pages belong to this object; the address is that of the linear map.
+        let result = unsafe {
+            set_memory::decrypt(self.pages.linear().as_ptr() as usize, self.pages.count())
+        };
 
         self.state = match result {
             Ok(()) => State::Shared,
@@ -73,8 +78,10 @@ impl ChunkMemory {
     }
 
     fn encrypt(&mut self) {
-        // SAFETY: The pages belong to this object and are mapped at their linear address.
-        let result = unsafe { set_memory::encrypt(self.pages.linear(), self.pages.order) };
+        // SAFETY: The pages belong to this object; the address is that of the linear map.
+        let result = unsafe {
+            set_memory::encrypt(self.pages.linear().as_ptr() as usize, self.pages.count())
+        };
 
         self.state = match result {
             Ok(()) => State::Private,
@@ -85,11 +92,13 @@ impl ChunkMemory {
 
 impl Drop for ChunkMemory {
     fn drop(&mut self) {
+        // No alias of the pages says that they are shared when they are private again.
+        //
+        // SAFETY: Not used again.
+        unsafe { ManuallyDrop::drop(&mut self.mapping) };
         if self.state == State::Shared {
             self.encrypt();
         }
-        // SAFETY: Not used again.
-        unsafe { ManuallyDrop::drop(&mut self.mapping) };
         match self.state {
             // SAFETY: Not used again.
             State::Private => unsafe { ManuallyDrop::drop(&mut self.pages) },
@@ -102,15 +111,16 @@ impl Drop for ChunkMemory {
     }
 }
 
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool_chunk_memory)]
 mod tests {
     use super::*;
-    use crate::policy::zones::Zone;
+    use crate::plan::zones::Zone;
     use set_memory::fault_injection;
 
     /// Two pages, and a second owner of them that frees what the first one leaks.
     fn two_pages() -> Result<(Pages, ManuallyDrop<Pages>)> {
-        let pages = Pages::new(Zone::Dma32, 1).ok_or(ENOMEM)?;
+        let pages = Pages::new(Zone::Dma32, 2).ok_or(ENOMEM)?;
         // SAFETY: Only one of the two is ever dropped.
         let second = unsafe { core::ptr::read(&pages) };
 
@@ -134,7 +144,7 @@ mod tests {
     #[test]
     fn is_decrypted_and_encrypted_in_the_linear_map() -> Result {
         let ((pages, _), (other, _)) = (two_pages()?, two_pages()?);
-        let linear = pages.linear();
+        let linear = pages.linear().as_ptr() as usize;
         let memory = ChunkMemory::new(pages, true)?;
         let decrypted = fault_injection::last_linear();
 

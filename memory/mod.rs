@@ -3,16 +3,21 @@
 //! What the pools hand out: memory that devices may use.
 //!
 //! - [`chunk`]: one piece of memory, with the allocator of its pages;
-//! - [`allocator`]: which of these pages are taken;
+//! - [`allocator`] with [`bits`]: which of these pages are taken;
 //! - [`chunk_memory`]: pages in the state that devices need, and how they come out of it;
+//! - [`filter`]: which addresses the kernel asks the pools about;
 //! - [`pages`], [`mapping`], [`set_memory`]: where the pages come from, the addresses that CPUs use
 //!   them by, and who can read them.
 //!
 //! Who is served, and when a pool gets a new chunk, is in [`pool`](crate::pool).
 
 mod allocator;
+pub(crate) mod bits;
 pub(crate) mod chunk;
 mod chunk_memory;
+mod filter;
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+mod kunit;
 mod mapping;
 pub(crate) mod pages;
 pub(crate) mod set_memory;

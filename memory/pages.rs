@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages for a chunk, from the page allocator or CMA; they go back to where they came from.
+//! Contiguous pages for a chunk, from the page allocator or CMA, and back to where they came from.
 //!
-//! How CPUs reach them is in [`mapping`](super::mapping), whether devices can read them in
-//! [`chunk_memory`](super::chunk_memory).
+//! By which address CPUs use them is in [`mapping`](super::mapping); whether devices may read them,
+//! in [`chunk_memory`](super::chunk_memory).
 
 use core::ptr::{
     null_mut,
@@ -13,11 +13,11 @@ use core::ptr::{
 use kernel::{
     bindings,
     io::PhysAddr,
-    page::PAGE_SIZE,
+    page::PAGE_SHIFT,
     prelude::*, //
 };
 
-use crate::policy::zones::Zone;
+use crate::plan::zones::Zone;
 
 /// Where pages came from, and thus go back to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,35 +27,47 @@ enum Origin {
     Cma,
 }
 
-/// Owner of `1 << order` physically contiguous pages.
+/// Owner of physically contiguous pages.
 ///
 /// # Invariants
 ///
-/// `page` is the first of `1 << order` pages, which came from `origin` at once and belong to this
-/// object.
+/// `page` is the first of `count` pages that came from `origin` and belong to this object: from the
+/// page allocator as one block of that order if `count` is a power of two, otherwise as single
+/// pages.
 pub(crate) struct Pages {
     page: NonNull<bindings::page>,
-    pub(super) order: u32,
+    count: usize,
     origin: Origin,
 }
 
 impl Pages {
-    /// Takes pages from the zone, from CMA first where the CMA area lies in it.
+    /// Takes `count` pages from the zone, from CMA first where the CMA area lies in it.
     ///
     /// Never warns, and never makes the OOM killer run: a pool that stays small is better than a
-    /// crash kernel that kills the dump. Context: process; may sleep.
-    pub(crate) fn new(zone: Zone, order: u32) -> Option<Self> {
+    /// crash kernel that kills the dump.
+    ///
+    /// # Context
+    ///
+    /// Process context; may sleep.
+    pub(crate) fn new(zone: Zone, count: usize) -> Option<Self> {
+        let block = count.checked_next_power_of_two()?;
+        let order = block.trailing_zeros();
+
+        if order > bindings::MAX_PAGE_ORDER {
+            return None;
+        }
+
         #[cfg(CONFIG_DMA_CMA)]
         if cma_in_zone(zone) {
             // SAFETY: A NULL device selects the default area, which exists. Sleeping is allowed.
             let page =
-                unsafe { bindings::dma_alloc_from_contiguous(null_mut(), 1 << order, order, true) };
+                unsafe { bindings::dma_alloc_from_contiguous(null_mut(), count, order, true) };
 
             if let Some(page) = NonNull::new(page) {
                 // INVARIANT: Just allocated there.
                 return Some(Self {
                     page,
-                    order,
+                    count,
                     origin: Origin::Cma,
                 });
             }
@@ -63,42 +75,51 @@ impl Pages {
 
         let gfp = gfp(zone) | bindings::__GFP_NOWARN | bindings::__GFP_RETRY_MAYFAIL;
         // SAFETY: An FFI call with no additional requirements. Sleeping is allowed.
-        let page = unsafe { bindings::alloc_pages(gfp, order) };
+        let page = NonNull::new(unsafe { bindings::alloc_pages(gfp, order) })?;
 
+        if count != block {
+            // SAFETY: The block was just allocated with this order, and belongs to us.
+            unsafe { bindings::split_page(page.as_ptr(), order) };
+            // SAFETY: What is beyond the pages that are kept belongs to us, as single pages.
+            unsafe { free_single(page, count..block) };
+        }
         // INVARIANT: Just allocated there.
         Some(Self {
-            page: NonNull::new(page)?,
-            order,
+            page,
+            count,
             origin: Origin::Buddy,
         })
     }
 
-    /// The first page.
-    pub(super) fn first(&self) -> *mut bindings::page {
-        self.page.as_ptr()
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
-    /// Size in bytes.
+    /// Bytes.
     pub(crate) fn size(&self) -> usize {
-        PAGE_SIZE << self.order
+        self.count << PAGE_SHIFT
     }
 
-    /// Physical address of the first page.
-    pub(super) fn phys(&self) -> PhysAddr {
+    /// The first page.
+    pub(crate) fn first(&self) -> NonNull<bindings::page> {
+        self.page
+    }
+
+    pub(crate) fn phys(&self) -> PhysAddr {
         // SAFETY: `page` is valid by the type invariants.
         unsafe { bindings::page_to_phys(self.page.as_ptr()) }
     }
 
-    /// Address of the pages in the kernel's linear map.
-    pub(super) fn linear(&self) -> usize {
+    /// Address in the kernel's linear map.
+    pub(crate) fn linear(&self) -> NonNull<u8> {
         // SAFETY: `page` is valid by the type invariants. It is in the linear map, as no allocation
-        // here asks for high memory.
-        unsafe { bindings::page_to_virt(self.page.as_ptr()) as usize }
+        // here asks for high memory, and never at address 0.
+        unsafe { NonNull::new_unchecked(bindings::page_to_virt(self.page.as_ptr()).cast()) }
     }
 
     /// Whether the page allocator still counts the pages as given out.
-    #[cfg(CONFIG_KUNIT = "y")]
-    pub(super) fn is_allocated(&self) -> bool {
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    pub(crate) fn is_allocated(&self) -> bool {
         // SAFETY: Each page frame has a `struct page`, whoever owns the page.
         unsafe { (&raw const (*self.page.as_ptr())._refcount.counter).read_volatile() > 0 }
     }
@@ -107,17 +128,20 @@ impl Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         match self.origin {
-            // SAFETY: The pages are owned by this object and were allocated with this order.
-            Origin::Buddy => unsafe { bindings::__free_pages(self.page.as_ptr(), self.order) },
+            Origin::Buddy if self.count.is_power_of_two() => {
+                // SAFETY: By the type invariants a block of this order, which is ours.
+                unsafe { bindings::__free_pages(self.page.as_ptr(), self.count.trailing_zeros()) };
+            }
+            // SAFETY: By the type invariants single pages, which are ours.
+            Origin::Buddy => unsafe { free_single(self.page, 0..self.count) },
             #[cfg(CONFIG_DMA_CMA)]
             Origin::Cma => {
-                // SAFETY: The pages are owned by this object and came from the default area, this
-                // many at once.
+                // SAFETY: The pages are owned by this object and came from the default area.
                 let released = unsafe {
                     bindings::dma_release_from_contiguous(
                         null_mut(),
                         self.page.as_ptr(),
-                        1 << self.order,
+                        self.count as c_int,
                     )
                 };
 
@@ -129,6 +153,17 @@ impl Drop for Pages {
     }
 }
 
+/// Gives single pages back to the page allocator: those of these numbers from `first`.
+///
+/// # Safety
+///
+/// The pages belong to the caller, each by itself.
+unsafe fn free_single(first: NonNull<bindings::page>, numbers: core::ops::Range<usize>) {
+    for number in numbers {
+        // SAFETY: As promised by the caller.
+        unsafe { bindings::__free_pages(first.as_ptr().add(number), 0) };
+    }
+}
 /// The page allocator's flags for memory of a zone.
 fn gfp(zone: Zone) -> bindings::gfp_t {
     match zone {

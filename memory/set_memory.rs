@@ -11,7 +11,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Lets devices, or the host of an encrypted guest, read the `1 << order` pages at `linear`.
+/// Lets devices, or the host of an encrypted guest, read the `count` pages at `linear`.
 ///
 /// # Context
 ///
@@ -25,10 +25,11 @@ use kernel::{
 /// # Safety
 ///
 /// The pages belong to the caller; the address is the one in the linear map.
-pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
-    let pages = 1 << order;
+pub(super) unsafe fn decrypt(linear: usize, count: usize) -> Result {
+    // CAST: The pages of a chunk.
+    let pages = count as c_int;
 
-    #[cfg(CONFIG_KUNIT = "y")]
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     fault_injection::decrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
     to_result(unsafe { bindings::set_memory_decrypted(linear, pages) })
@@ -39,17 +40,18 @@ pub(super) unsafe fn decrypt(linear: usize, order: u32) -> Result {
 /// # Safety
 ///
 /// As for [`decrypt`].
-pub(super) unsafe fn encrypt(linear: usize, order: u32) -> Result {
-    let pages = 1 << order;
+pub(super) unsafe fn encrypt(linear: usize, count: usize) -> Result {
+    // CAST: The pages of a chunk.
+    let pages = count as c_int;
 
-    #[cfg(CONFIG_KUNIT = "y")]
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     fault_injection::encrypt(linear, pages)?;
     // SAFETY: As promised by the caller.
     to_result(unsafe { bindings::set_memory_encrypted(linear, pages) })
 }
 
 /// What KUnit tests know and decide. They run one after the other.
-#[cfg(CONFIG_KUNIT = "y")]
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 pub(crate) mod fault_injection {
     use kernel::{
         prelude::*,

@@ -7,15 +7,16 @@ use kernel::{
         self,
         MAX_PAGE_ORDER, //
     },
-    page::PAGE_SIZE,
-    prelude::*, //
+    page::PAGE_SIZE, //
 };
 
-use crate::policy::{
+use crate::plan::{
     zones::{
         Zone,
         ZoneSet, //
-    },
+    }, //
+};
+use crate::policy::{
     Encryption,
     Machine, //
 };
@@ -70,10 +71,13 @@ fn encryption(has: impl Fn(bindings::cc_attr) -> bool) -> Encryption {
     }
 }
 
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+use kernel::prelude::*;
+
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool_machine)]
 mod tests {
     use super::*;
-    use crate::memory::pages::Pages;
 
     /// No other machine here has any of these.
     #[test]
@@ -89,10 +93,12 @@ mod tests {
         assert_eq!(of([guest, host]), Encryption::None);
     }
 
+    #[cfg(MODULE)]
     #[test]
     fn knows_the_largest_chunk() -> Result {
         let machine = describe();
-        let pages = Pages::new(Zone::Dma32, MAX_PAGE_ORDER).ok_or(ENOMEM)?;
+        let pages =
+            crate::memory::pages::Pages::new(Zone::Dma32, 1 << MAX_PAGE_ORDER).ok_or(ENOMEM)?;
 
         assert_eq!(machine.max_chunk, pages.size());
         assert_eq!(machine.page_size, PAGE_SIZE);

@@ -12,9 +12,11 @@ use super::{
         Bytes,
         Selection, //
     },
-    zones::Zone,
-    MAX_SIZE,
-    MIN_SIZE, //
+    MAX_SIZE, //
+};
+use crate::plan::{
+    sizes::MIN_SIZE,
+    zones::Zone, //
 };
 
 /// One line for the log.

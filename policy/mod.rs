@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which pools to make, how large, and how they grow.
+//! Which pools to make, and how large: what is decided once, before there are pools.
 //!
-//! [`decide`] takes what the user asked for and what the machine is like, and says which pools
-//! there shall be; each surprise on the way is a [`Message`] for the log. The words of messages are
-//! in [`messages`], the grammar of the options is in [`options`], and the zones are in [`zones`].
-//! The caller asks the machine, prints and allocates.
+//! [`decide`] takes what the user asked for and what the machine is like, and returns a [`Plan`];
+//! each surprise on the way is a [`Message`] for the log. The words of messages are in [`messages`],
+//! the grammar of the options is in [`options`]. The caller asks the machine, prints and allocates.
+//! What the pools need later, too, is in [`plan`](crate::plan).
 //!
 //! All of this directory is pure: it uses nothing but `core`, any context may call it, and it is
 //! tested on the host. Sizes are in bytes.
 
 pub(crate) mod messages;
 pub(crate) mod options;
-pub(crate) mod zones;
 
 use self::{
     messages::Message,
@@ -20,18 +19,18 @@ use self::{
         Listed,
         Options,
         Selection, //
-    },
+    }, //
+};
+use crate::plan::{
+    sizes::MIN_SIZE,
     zones::{
         lower_in,
         PerZone,
         Zone,
         ZoneSet, //
-    }, //
+    },
+    Plan, //
 };
-
-/// The smallest default and the smallest `coherent_pool_size=`. An encrypted guest that asks for no
-/// pools gets pools of this size.
-const MIN_SIZE: usize = 128 << 10;
 
 /// The largest `coherent_pool_size=`.
 const MAX_SIZE: usize = 4 << 20;
@@ -67,15 +66,6 @@ pub(crate) struct Machine {
     pub(crate) encryption: Encryption,
 }
 
-/// The pools to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// Size of each pool in bytes, a multiple of the page size and not 0; `None` for no pool.
-    pub(crate) pools: PerZone<Option<usize>>,
-    /// The user asked for no pools and gets none: an allocation that needs one is refused quietly.
-    pub(crate) disabled: bool,
-}
-
 /// Decides which pools `options` make on `machine`.
 ///
 /// Calls `message` for each line of the log, in order; nothing else is worth a line before the
@@ -91,10 +81,7 @@ pub(crate) fn decide(
             if !machine.remap && machine.encryption == Encryption::None {
                 message(Message::NoUsers);
                 message_ignored(options, message);
-                return Plan {
-                    pools: PerZone::default(),
-                    disabled: false,
-                };
+                return machine.plan(PerZone::default(), false);
             }
             let size = common_size(options, machine, message);
             uniform(machine.managed, machine.fit(size, selection, message))
@@ -130,10 +117,7 @@ pub(crate) fn decide(
             pools = smallest(machine, message);
         }
     }
-    Plan {
-        pools,
-        disabled: false,
-    }
+    machine.plan(pools, false)
 }
 
 /// Plans for `coherent_pool=0`.
@@ -142,19 +126,13 @@ fn disable(machine: &Machine, message: &mut dyn FnMut(Message)) -> Plan {
         message(Message::GuestNeedsPools {
             selection: Selection::Disabled,
         });
-        return Plan {
-            pools: smallest(machine, message),
-            disabled: false,
-        };
+        return machine.plan(smallest(machine, message), false);
     }
     message(Message::Disabled {
         remap: machine.remap,
         host: machine.encryption == Encryption::Host,
     });
-    Plan {
-        pools: PerZone::default(),
-        disabled: true,
-    }
+    machine.plan(PerZone::default(), true)
 }
 
 /// Returns the pools of the smallest size, for every zone that has memory.
@@ -228,6 +206,14 @@ fn place(
 }
 
 impl Machine {
+    fn plan(&self, pools: PerZone<Option<usize>>, disabled: bool) -> Plan {
+        Plan {
+            pools,
+            disabled,
+            cc_shared: self.encryption != Encryption::None,
+        }
+    }
+
     /// Returns the default size of a pool, as C has it: [`MIN_SIZE`] for each GiB of memory, rounded
     /// up to a power of two, but no more than one chunk.
     fn default_size(&self) -> usize {
@@ -264,47 +250,4 @@ impl Machine {
             }
         }
     }
-}
-
-/// Returns the largest order that is not more than `remaining` bytes, at most `max_order`; 0 where
-/// that is less than a page.
-///
-/// A pool is made of such chunks until nothing remains, so its size is exact. Any context.
-pub(crate) fn largest_order(remaining: usize, page_size: usize, max_order: u32) -> u32 {
-    let pages = remaining.checked_div(page_size).unwrap_or(0);
-    pages.checked_ilog2().unwrap_or(0).min(max_order)
-}
-
-/// The orders to try for a new chunk: from `largest` down to `smallest`, until memory is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OrderRange {
-    /// The first to try, not below `smallest`.
-    pub(crate) largest: u32,
-    /// The smallest order that is of use.
-    pub(crate) smallest: u32,
-}
-
-/// Returns the orders to try when a pool of `pool_size` bytes grows, `max_order` at most.
-///
-/// A pool that runs low (`failed_size` is 0) grows by its own size, or by as much of it as there is.
-/// After an allocation of `failed_size` bytes failed, the new chunk must hold that many; `None` when
-/// no chunk can. Any context.
-pub(crate) fn growth(
-    pool_size: usize,
-    failed_size: usize,
-    page_size: usize,
-    max_order: u32,
-) -> Option<OrderRange> {
-    // `get_order()`: the smallest order that holds all of it.
-    let pages = failed_size
-        .checked_next_multiple_of(page_size)?
-        .checked_div(page_size)?;
-    let smallest = pages.checked_next_power_of_two()?.trailing_zeros();
-    if smallest > max_order {
-        return None;
-    }
-    Some(OrderRange {
-        largest: largest_order(pool_size, page_size, max_order).max(smallest),
-        smallest,
-    })
 }

@@ -10,7 +10,7 @@
 
 use core::fmt;
 
-use super::zones::{
+use crate::plan::zones::{
     PerZone,
     Zone,
     ZoneSet, //

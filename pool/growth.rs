@@ -2,9 +2,11 @@
 
 //! Growth in the background: a work item that adds chunks to pools that are low or were too full.
 //!
-//! How much is tried is [`policy::growth`]'s decision. A failure is not logged: the pool works as
+//! How much is tried is [`sizes::growth`]'s decision. A failure is not logged: the pool works as
 //! before. It is tried again when half of what is free now is gone, or a request fails: a zone that
 //! is out of memory is not searched anew for every allocation.
+
+use core::mem::forget;
 
 use kernel::{
     bindings::{
@@ -15,7 +17,10 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     sync::{
-        atomic::Relaxed,
+        atomic::{
+            Full,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
@@ -33,9 +38,9 @@ use super::{
 
 use crate::{
     memory::chunk::Chunk,
-    policy::{
+    plan::sizes::{
         self,
-        OrderRange, //
+        Sizes, //
     },
 };
 
@@ -47,6 +52,8 @@ impl WorkItem for Pools {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        // First: what happens from here on is seen by the next run.
+        this.growth_queued.store(false, Relaxed);
         for (_, pool) in this.pools.iter() {
             if let Some(pool) = pool {
                 this.grow(pool);
@@ -69,48 +76,64 @@ impl Pools {
     /// Adds a chunk to a pool that is low, or full to a request that failed since the last time.
     ///
     /// Process context; may sleep.
-    pub(super) fn grow(&self, pool: &Pool) {
+    pub(super) fn grow(&self, pool: &Arc<Pool>) {
+        // Nobody asks while a chunk is added, which takes a grace period. All of it may be out by
+        // then.
+        while self.grow_once(pool) && pool.is_low() {}
+    }
+
+    /// Returns whether a chunk was added.
+    fn grow_once(&self, pool: &Arc<Pool>) -> bool {
         let failed_size = pool.failed_size.xchg(0, Relaxed);
-
-        if failed_size == 0 && !pool.is_low() {
-            return;
-        }
-        // No chunk can hold such a request: it is forgotten, and changes nothing.
         let size = pool.size.load(Relaxed);
-        let Some(orders) = policy::growth(size, failed_size, PAGE_SIZE, MAX_PAGE_ORDER) else {
-            return;
-        };
+        let sizes_for = |wanted| sizes::growth(size, wanted, PAGE_SIZE, MAX_PAGE_ORDER);
+        // A request that no chunk can hold is forgotten, and changes nothing.
+        let failed = (failed_size != 0).then(|| sizes_for(failed_size)).flatten();
+        let mut added = false;
 
-        if self.add_chunk(pool, orders).is_ok() {
-            pool.low_wmark.store(pool.initial, Relaxed);
-        } else {
-            pool.low_wmark.store(pool.avail() / 2, Relaxed);
+        if let Some(sizes) = failed.or_else(|| pool.is_low().then(|| sizes_for(0)).flatten()) {
+            added = self.add_chunk(pool, sizes).is_ok();
+            let low_wmark = if added {
+                pool.initial()
+            } else {
+                pool.avail() / 2
+            };
+
+            pool.low_wmark.store(low_wmark, Relaxed);
         }
+        pool.watch();
+        added
     }
 
     /// Adds a chunk, if there is memory for one that is of use.
-    fn add_chunk(&self, pool: &Pool, orders: OrderRange) -> Result {
-        let chunk = Chunk::new(pool.zone, orders, pool.cc_shared)?;
+    fn add_chunk(&self, pool: &Arc<Pool>, sizes: Sizes) -> Result {
+        let chunk = Chunk::new(pool.zone, sizes, pool.kind.is_shared())?;
         let size = chunk.size();
 
         // First, as requests are served from the chunk before `add` returns.
         pool.size.add(size, Relaxed);
-        self.table.add(chunk).inspect_err(|_| {
+        self.table.add(pool, chunk).inspect_err(|_| {
             pool.size.fetch_sub(size, Relaxed);
         })
     }
 }
 
-/// Queues the work item. Any context but NMI.
+/// Queues the work item, unless it is queued. Any context but NMI.
+#[cold]
 pub(super) fn schedule(pools: ArcBorrow<'_, Pools>) {
+    if pools.growth_queued.xchg(true, Full) {
+        return;
+    }
     // The queue that C's `schedule_work()` uses.
     //
     // SAFETY: The system's work queues are there before any initcall runs and never go away.
     let queue = unsafe { Queue::from_raw(bindings::system_percpu_wq) };
 
-    // An error says that it is queued already. The reference that comes back is not the last, as
-    // the caller borrows another.
-    let _ = queue.enqueue(Arc::from(pools));
+    // It is not queued, as only who sets the mark does that. To drop the reference would be no
+    // work for this context.
+    if let Err(pools) = queue.enqueue(Arc::from(pools)) {
+        forget(pools);
+    }
 }
 
 /// Keeps the work item from running, and waits until it does not.
@@ -121,37 +144,42 @@ pub(crate) fn stop(pools: &Arc<Pools>) {
     let cancelled = unsafe { bindings::cancel_work_sync(Work::raw_get(&raw const pools.growth)) };
 
     if cancelled {
+        pools.growth_queued.store(false, Relaxed);
         // SAFETY: The reference that `enqueue` handed to the work queue, and that running the work
         // item would have taken over.
         drop(unsafe { Arc::from_raw(Arc::as_ptr(pools)) });
     }
 }
 
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool_growth)]
 mod tests {
     use super::*;
     use crate::{
         memory::set_memory::fault_injection,
-        policy::zones::{
+        plan::zones::{
             Zone,
             ZoneSet, //
         },
-        pool::{
-            kunit::{
-                alloc,
-                dma32,
-                free,
-                never,
-                pools_in,
-                pools_with,
-                request,
-                SIZE, //
-            },
-            AllocRequest, //
+        pool::kunit::{
+            alloc,
+            dma32,
+            free,
+            never,
+            pools_in,
+            pools_with,
+            request_with,
+            SIZE, //
         },
         report::failure::Failure,
     };
-    use kernel::sync::rcu;
+    use kernel::{
+        sync::rcu,
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
+    };
 
     #[test]
     fn is_low_once_something_is_taken() -> Result {
@@ -193,10 +221,7 @@ mod tests {
     fn a_device_that_rejects_all_does_not_make_it_grow() -> Result {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
         let pool = dma32(&pools)?;
-        let picky = AllocRequest {
-            phys_addr_ok: Some(never),
-            ..request(Zone::Dma32, SIZE)
-        };
+        let picky = request_with(Some(never), Zone::Dma32, SIZE, false);
         let result = pools.as_arc_borrow().alloc(&rcu::read_lock(), &picky).err();
 
         stop(&pools);
@@ -209,6 +234,38 @@ mod tests {
 
         stop(&pools);
         assert_eq!(freed, Ok(true));
+        Ok(())
+    }
+
+    /// All that a new chunk has may be out by the time that it is there.
+    #[test]
+    fn grows_until_it_is_not_low() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let pool = dma32(&pools)?;
+
+        pool.take(4 * SIZE);
+        pools.grow(pool);
+        let size = pool.size.load(Relaxed);
+
+        pool.forget(4 * SIZE);
+        assert!(size >= 5 * SIZE);
+        assert!(!pool.is_low());
+        Ok(())
+    }
+
+    /// A request that no chunk can hold does not stand in the way.
+    #[test]
+    fn grows_when_low_after_a_request_that_is_too_large() -> Result {
+        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+        let pool = dma32(&pools)?;
+
+        pool.take(SIZE);
+        pool.record_failure(usize::MAX / 2);
+        pools.grow(pool);
+        let size = pool.size.load(Relaxed);
+
+        pool.forget(SIZE);
+        assert_eq!(size, 2 * SIZE);
         Ok(())
     }
 
@@ -244,16 +301,18 @@ mod tests {
 
     /// Neither work that was waiting then, nor what it would add.
     #[test]
-    fn nothing_grows_after_the_memory_went_back() -> Result {
+    fn nothing_grows_after_it_was_stopped() -> Result {
         for _ in 0..4 {
             let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
+            let pool = dma32(&pools)?;
 
-            dma32(&pools)?.record_failure(4 * SIZE);
+            pool.record_failure(4 * SIZE);
             schedule(pools.as_arc_borrow());
-            pools.release_memory();
-            // Whatever is left, it has run when this returns.
             stop(&pools);
-            assert_eq!(pools.table.read(&rcu::read_lock()).iter().count(), 0);
+            let size = pool.size.load(Relaxed);
+
+            fsleep(Delta::from_millis(5));
+            assert_eq!(pool.size.load(Relaxed), size);
         }
         Ok(())
     }

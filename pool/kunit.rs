@@ -18,14 +18,19 @@ use kernel::{
 use super::{
     growth,
     pool::Pool,
-    AllocRequest,
+    request::{
+        AllocRequest,
+        PhysAddrOk,
+        WantedZone, //
+    },
     Block,
+    Free,
     Pools, //
 };
 
 use crate::{
     memory::set_memory::fault_injection,
-    policy::{
+    plan::{
         zones::{
             PerZone,
             Zone,
@@ -39,6 +44,7 @@ use crate::{
 /// Bytes in each pool of these tests.
 pub(super) const SIZE: usize = 8 * PAGE_SIZE;
 
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool)]
 mod tests {
     use super::*;
@@ -69,38 +75,31 @@ mod tests {
     }
 
     #[test]
+    fn zones_are_those_of_the_flags() {
+        use bindings::{
+            GFP_ATOMIC,
+            GFP_DMA,
+            GFP_DMA32, //
+        };
+        let zone = |gfp| WantedZone::of(gfp).zone();
+
+        assert_eq!(zone(GFP_ATOMIC), Zone::Kernel);
+        assert_eq!(zone(GFP_ATOMIC | GFP_DMA), Zone::Dma);
+        assert_eq!(zone(GFP_ATOMIC | GFP_DMA32), Zone::Dma32);
+        assert_eq!(zone(GFP_ATOMIC | GFP_DMA | GFP_DMA32), Zone::Dma);
+    }
+
+    #[test]
     fn counts_what_is_out() -> Result {
         let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
         let block = alloc(&pools, Zone::Dma32, PAGE_SIZE + 1).map_err(|_| ENOMEM)?;
-        let in_use = in_use(&pools);
+        let used = used(&pools);
         let freed = free(&pools, &block, PAGE_SIZE + 1);
 
         growth::stop(&pools);
-        assert_eq!(in_use, 2 * PAGE_SIZE);
+        assert_eq!(used, 2 * PAGE_SIZE);
         assert!(freed);
-        assert_eq!(super::in_use(&pools), 0);
-        Ok(())
-    }
-
-    /// All of each page: a driver may map it to user space.
-    #[test]
-    fn what_it_hands_out_is_zero() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let first = alloc(&pools, Zone::Dma32, SIZE - 1).map_err(|_| ENOMEM)?;
-
-        // SAFETY: The block has whole pages and is not in use otherwise.
-        unsafe { first.virt.write_bytes(0xa5, SIZE) };
-        let freed = free(&pools, &first, SIZE - 1);
-        let second = alloc(&pools, Zone::Dma32, SIZE - 1).map_err(|_| ENOMEM)?;
-        // SAFETY: As above.
-        let bytes = unsafe { core::slice::from_raw_parts(second.virt, SIZE) };
-        let dirty = bytes.iter().filter(|byte| **byte != 0).count();
-        let again = free(&pools, &second, SIZE - 1);
-
-        growth::stop(&pools);
-        assert!(freed && again);
-        assert_eq!(second.virt, first.virt);
-        assert_eq!(dirty, 0);
+        assert_eq!(super::used(&pools), 0);
         Ok(())
     }
 
@@ -109,14 +108,14 @@ mod tests {
         let pools = pools_in(ZoneSet::ALL, false)?;
         let others = pools_in(ZoneSet::ALL, false)?;
         let block = alloc(&others, Zone::Kernel, PAGE_SIZE).map_err(|_| ENOMEM)?;
-        let taken = free(&pools, &block, PAGE_SIZE) || free_phys(&pools, &block, PAGE_SIZE);
-        let freed = free_phys(&others, &block, PAGE_SIZE);
+        let taken = free(&pools, &block, PAGE_SIZE) || free_page(&pools, &block, PAGE_SIZE);
+        let freed = free_page(&others, &block, PAGE_SIZE);
 
         growth::stop(&others);
         assert!(!taken);
         assert!(freed);
-        assert_eq!(in_use(&pools), 0);
-        assert_eq!(in_use(&others), 0);
+        assert_eq!(used(&pools), 0);
+        assert_eq!(used(&others), 0);
         Ok(())
     }
 
@@ -126,10 +125,7 @@ mod tests {
         let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
         let initial = fault_injection::shared_pages();
         let want = |cc_shared| {
-            let request = AllocRequest {
-                cc_shared,
-                ..request(Zone::Kernel, 4 * SIZE)
-            };
+            let request = request_with(None, Zone::Kernel, 4 * SIZE, cc_shared);
 
             pools.as_arc_borrow().alloc(&rcu::read_lock(), &request)
         };
@@ -141,7 +137,7 @@ mod tests {
         let grown = fault_injection::shared_pages();
         let freed = want(true).map(|block| free(&pools, &block, 4 * SIZE));
 
-        pools.release_memory();
+        growth::stop(&pools);
         drop(pools);
         assert_eq!(initial - before, SIZE / PAGE_SIZE);
         assert_eq!(private, Some(Failure::Missing));
@@ -171,23 +167,23 @@ mod tests {
         let low_wmark = pool.low_wmark.load(Relaxed);
 
         // It tries again when half of what was free is gone, and then it is as at first.
-        pool.in_use.store(SIZE / 2, Relaxed);
+        pool.take(SIZE / 2);
         let still = pool.is_low();
 
-        pool.in_use.store(SIZE / 2 + PAGE_SIZE, Relaxed);
+        pool.take(PAGE_SIZE);
         let again = pool.is_low();
 
         pools.grow(pool);
         let grown = pool.size.load(Relaxed);
 
-        pool.in_use.store(0, Relaxed);
-        pools.release_memory();
+        pool.forget(SIZE / 2 + PAGE_SIZE);
+        growth::stop(&pools);
         assert!(none?.present.is_empty());
         assert_eq!(size, SIZE);
         assert_eq!(low_wmark, SIZE / 2);
         assert_eq!((still, again), (false, true));
         assert_eq!(grown, 2 * SIZE);
-        assert_eq!(pool.low_wmark.load(Relaxed), pool.initial);
+        assert_eq!(pool.low_wmark.load(Relaxed), pool.initial());
         Ok(())
     }
 
@@ -204,11 +200,6 @@ mod tests {
             alloc(&missing, Zone::Kernel, 1).err(),
             Some(Failure::Missing)
         );
-        // Before anything is set up, nobody can have switched it off.
-        assert_eq!(
-            crate::entry::serve(None, &rcu::read_lock(), &request(Zone::Kernel, 1)).err(),
-            Some(Failure::Missing)
-        );
         Ok(())
     }
 }
@@ -222,20 +213,39 @@ pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Res
     let pools =
         PerZone::<Option<usize>>::default().map(|zone, _| zones.contains(zone).then_some(SIZE));
 
-    Pools::new(&Plan { pools, disabled }, cc_shared)
+    Pools::new(&Plan {
+        pools,
+        disabled,
+        cc_shared,
+    })
 }
 
-pub(super) fn request(zone: Zone, size: usize) -> AllocRequest {
-    AllocRequest {
-        dev: core::ptr::null_mut(),
-        size,
-        zone,
-        cc_shared: false,
-        phys_addr_ok: None,
-    }
+fn request(zone: Zone, size: usize) -> AllocRequest {
+    request_with(None, zone, size, false)
 }
 
-pub(super) fn dma32(pools: &Pools) -> Result<&Pool> {
+pub(super) fn request_with(
+    phys_addr_ok: PhysAddrOk,
+    zone: Zone,
+    size: usize,
+    cc_shared: bool,
+) -> AllocRequest {
+    let gfp = match zone {
+        Zone::Kernel => bindings::GFP_ATOMIC,
+        Zone::Dma => bindings::GFP_ATOMIC | bindings::GFP_DMA,
+        Zone::Dma32 => bindings::GFP_ATOMIC | bindings::GFP_DMA32,
+    };
+    let attrs = if cc_shared {
+        bindings::__DMA_ATTR_ALLOC_CC_SHARED as c_ulong
+    } else {
+        0
+    };
+
+    // SAFETY: The functions of these tests do not look at the device.
+    unsafe { AllocRequest::new(core::ptr::null_mut(), size, gfp, attrs, phys_addr_ok) }
+}
+
+pub(super) fn dma32(pools: &Pools) -> Result<&Arc<Pool>> {
     pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)
 }
 
@@ -248,27 +258,48 @@ pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: 
     false
 }
 
+/// The way of most requests where there is one, as the DMA layer goes it.
 pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
-    pools
-        .as_arc_borrow()
-        .alloc(&rcu::read_lock(), &request(zone, size))
+    let (guard, request) = (rcu::read_lock(), request(zone, size));
+    let pools = pools.as_arc_borrow();
+
+    match pools.take_page(&guard, size, request.zone, request.kind) {
+        Some((block, true)) => Ok(block),
+        Some((block, false)) => pools
+            .settle(&guard, block.virt.as_ptr() as usize, size)
+            .map(|()| block),
+        None => match pools.take_run(&guard, size, request.zone, request.kind) {
+            Some((block, true)) => Ok(block),
+            Some((block, false)) => pools
+                .settle(&guard, block.virt.as_ptr() as usize, size)
+                .map(|()| block),
+            None => pools.alloc(&guard, &request),
+        },
+    }
 }
 
 pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
+    let (guard, virt) = (rcu::read_lock(), block.virt.as_ptr() as usize);
+
     // SAFETY: The tests free what `alloc` returned, once, with its size.
-    unsafe { pools.free(&rcu::read_lock(), block.virt as usize, size) }
+    unsafe { pools.free_likely(&guard, virt, size) || pools.free(&guard, virt, size) == Free::Done }
 }
 
-fn free_phys(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
+fn free_page(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
+    let (guard, page) = (rcu::read_lock(), block.page.as_ptr());
+
     // SAFETY: As above.
-    unsafe { pools.free_phys(&rcu::read_lock(), block.phys, size) }
+    unsafe {
+        pools.free_page_likely(&guard, page, size)
+            || pools.free_page(&guard, page, size) == Free::Done
+    }
 }
 
-fn in_use(pools: &Pools) -> usize {
+fn used(pools: &Pools) -> usize {
     pools
         .pools
         .iter()
         .filter_map(|(_, pool)| pool.as_ref())
-        .map(|pool| pool.in_use.load(Relaxed))
+        .map(|pool| pool.used())
         .sum()
 }

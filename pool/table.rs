@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The chunks of all pools, in one table that readers walk without a lock.
+//! The chunks of all pools, in one table that readers search without a lock.
 //!
 //! The table is published copy-on-write: whoever changes it makes a new one, publishes that, waits
 //! for an RCU grace period and drops the old. A chunk lives as long as a table that lists it, and a
 //! reference into a table as long as the RCU guard it was read under. Which chunks there should be
-//! is decided in [`pool`](super::pool) and [`growth`](super::growth).
+//! is decided elsewhere.
 
+use core::ptr::NonNull;
+
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
+use kernel::io::PhysAddr;
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Relaxed,
             Release, //
@@ -23,45 +26,182 @@ use kernel::{
     },
 };
 
+use super::{
+    index::{
+        granules,
+        Index, //
+    },
+    pool::Pool,
+    request::{
+        PerWantedZone,
+        WantedZone, //
+    }, //
+};
 use crate::{
     memory::chunk::Chunk,
-    policy::zones::Zone, //
+    plan::zones::{
+        PerZone,
+        Zone, //
+    },
+    sync::read_once,
 };
 
+/// A chunk, and the pool that it is part of.
+pub(crate) struct Member {
+    pub(crate) chunk: Chunk,
+    pub(crate) pool: Arc<Pool>,
+}
+
+/// A member of a list, without a reference of its own.
+///
+/// # Invariants
+///
+/// The list, or a copy of it, lives as long as this object.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(super) struct Listed(NonNull<Member>);
+
+// SAFETY: As the shared reference that it is used as; a member can be shared.
+unsafe impl Send for Listed where Member: Sync {}
+
+// SAFETY: As above.
+unsafe impl Sync for Listed where Member: Sync {}
+
+impl Listed {
+    /// # Safety
+    ///
+    /// The list that has this member, or a copy of it, lives as long as the result.
+    pub(super) unsafe fn new(member: &Arc<Member>) -> Self {
+        // INVARIANT: As promised by the caller.
+        Self(NonNull::from(&**member))
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self) -> &Member {
+        // SAFETY: Valid by the type invariants.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The chunks of each pool, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct List {
+    zones: PerZone<KVec<Arc<Member>>>,
+    /// What they need in an index.
+    granules: usize,
+}
+
+impl List {
+    /// Adds a chunk to a pool. May sleep; on `ENOMEM` the chunk is given back.
+    pub(crate) fn push(&mut self, pool: &Arc<Pool>, chunk: Chunk) -> Result {
+        let pool = pool.clone();
+        let zone = pool.zone;
+        let granules = granules(chunk.size());
+        let member = Arc::new(Member { chunk, pool }, GFP_KERNEL)?;
+
+        self.granules = self.granules.saturating_add(granules);
+        Ok(self.zones.get_mut(zone).push(member, GFP_KERNEL)?)
+    }
+
+    fn try_clone(&self) -> Result<Self> {
+        let mut copy = Self {
+            granules: self.granules,
+            ..Self::default()
+        };
+
+        for (zone, members) in self.zones.iter() {
+            copy.zones
+                .get_mut(zone)
+                .extend_from_slice(members, GFP_KERNEL)?;
+        }
+        Ok(copy)
+    }
+
+    /// The chunks, pool by pool.
+    pub(super) fn zones(&self) -> &[KVec<Arc<Member>>] {
+        &self.zones.0
+    }
+
+    /// The entries that an index of them needs, at most.
+    pub(super) fn granules(&self) -> usize {
+        self.granules
+    }
+}
+
 /// One state of the table. It does not change any more once it is published.
-pub(crate) struct Chunks(KVec<Arc<Chunk>>);
+///
+/// # Invariants
+///
+/// What `first`, `by_virt` and `by_phys` have is in `list`, which is dropped last.
+pub(crate) struct Chunks {
+    /// The first chunk of each pool, which serves most requests.
+    first: PerWantedZone<Option<Listed>>,
+    by_virt: Index,
+    /// Elsewhere the physical address tells the one that CPUs use.
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    by_phys: Index,
+    list: List,
+}
 
 impl Chunks {
-    /// No chunk at all.
-    pub(crate) const fn new() -> Self {
-        Self(KVec::new())
+    fn new(list: List) -> Result<Self> {
+        // SAFETY: The list is part of the result, and dropped last.
+        let first = |zone| Some(unsafe { Listed::new(list.zones.get(zone).first()?) });
+
+        // INVARIANT: All of it is of `list`.
+        Ok(Self {
+            first: PerWantedZone::new(first),
+            // CAST: Of the same size.
+            // SAFETY: As above.
+            by_virt: unsafe { Index::new(&list, |member| member.chunk.virt() as u64) }?,
+            #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+            // SAFETY: As above.
+            by_phys: unsafe { Index::new(&list, |member| member.chunk.phys()) }?,
+            list,
+        })
     }
 
-    /// Adds a chunk. May sleep; on `ENOMEM` the chunk is given back.
-    pub(crate) fn push(&mut self, chunk: Chunk) -> Result {
-        let chunk = Arc::new(chunk, GFP_KERNEL)?;
-
-        Ok(self.0.push(chunk, GFP_KERNEL)?)
-    }
-
-    /// All chunks of all pools.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Chunk> {
-        self.0.iter().map(|chunk| &**chunk)
+    /// The first chunk of a pool; `None` if there is no such pool.
+    #[inline(always)]
+    pub(crate) fn first_of(&self, wanted: WantedZone) -> Option<&Member> {
+        self.first.get(wanted).as_ref().map(Listed::get)
     }
 
     /// The chunks of one pool, in the order in which they were added.
-    pub(crate) fn of(&self, zone: Zone) -> impl Iterator<Item = &Chunk> {
-        self.iter().filter(move |chunk| chunk.zone() == zone)
+    pub(crate) fn of(&self, zone: Zone) -> &[Arc<Member>] {
+        self.list.zones.get(zone)
     }
 
-    /// A copy with room for one more. May sleep.
-    fn try_clone(&self) -> Result<Self> {
-        let mut copy = KVec::with_capacity(self.0.len() + 1, GFP_KERNEL)?;
+    /// As [`at_virt`](Self::at_virt), at the first attempt: `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn likely_at_virt(&self, virt: usize) -> Option<(&Member, usize)> {
+        // CAST: Of the same size.
+        let member = self.by_virt.first(virt as u64)?;
 
-        for chunk in &self.0 {
-            copy.push(chunk.clone(), GFP_KERNEL)?;
-        }
-        Ok(Self(copy))
+        Some((member, member.chunk.page_at(virt)?))
+    }
+
+    /// As [`at_phys`](Self::at_phys), at the first attempt: `None` says nothing.
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    #[inline(always)]
+    pub(crate) fn likely_at_phys(&self, phys: PhysAddr) -> Option<(&Member, usize)> {
+        let member = self.by_phys.first(phys)?;
+
+        Some((member, member.chunk.page_at_phys(phys)?))
+    }
+
+    /// The chunk that has this kernel address, and the number of the page.
+    pub(crate) fn at_virt(&self, virt: usize) -> Option<(&Member, usize)> {
+        // CAST: Of the same size.
+        self.by_virt
+            .find(virt as u64, |member| member.chunk.page_at(virt))
+    }
+
+    /// The chunk that has this physical address, and the number of the page.
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    pub(crate) fn at_phys(&self, phys: PhysAddr) -> Option<(&Member, usize)> {
+        self.by_phys
+            .find(phys, |member| member.chunk.page_at_phys(phys))
     }
 }
 
@@ -81,24 +221,24 @@ pub(crate) struct Table {
 
 impl Table {
     /// Publishes a first state. May sleep.
-    pub(crate) fn new(chunks: Chunks) -> impl PinInit<Self, Error> {
+    pub(crate) fn new(list: List) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             // INVARIANT: The box is owned by this object from here on.
-            current: Atomic::new(KBox::into_raw(KBox::new(chunks, GFP_KERNEL)?)),
+            current: Atomic::new(KBox::into_raw(KBox::new(Chunks::new(list)?, GFP_KERNEL)?)),
             update <- new_mutex!((), "dma_pool_table"),
         })
     }
 
     /// The current state. Any context; takes no lock.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read<'a>(&'a self, _guard: &'a rcu::Guard) -> &'a Chunks {
         // SAFETY: By the type invariants the pointer is valid, and the table is not dropped before
-        // a grace period has passed, which the guard holds off. Acquire pairs with the release in
-        // `add`.
-        unsafe { &*self.current.load(Acquire) }
+        // a grace period has passed, which the guard holds off. What it points to was written
+        // before the pointer was published, with a release in `replace`.
+        unsafe { &*read_once(&self.current) }
     }
 
-    /// Adds a chunk.
+    /// Adds a chunk to a pool.
     ///
     /// # Context
     ///
@@ -107,34 +247,19 @@ impl Table {
     /// # Errors
     ///
     /// `ENOMEM`; the chunk is given back then.
-    pub(crate) fn add(&self, chunk: Chunk) -> Result {
+    pub(crate) fn add(&self, pool: &Arc<Pool>, chunk: Chunk) -> Result {
         let _update = self.update.lock();
         // SAFETY: By the type invariants the pointer is valid; the mutex keeps anyone from
         // replacing the table.
-        let mut chunks = unsafe { &*self.current.load(Relaxed) }.try_clone()?;
+        let mut list = unsafe { &*self.current.load(Relaxed) }.list.try_clone()?;
 
-        chunks.push(chunk)?;
-        self.replace(chunks)
-    }
-
-    /// Gives all chunks back.
-    ///
-    /// # Context
-    ///
-    /// As [`add`](Self::add).
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`; the chunks stay then.
-    pub(crate) fn clear(&self) -> Result {
-        let _update = self.update.lock();
-
-        self.replace(Chunks::new())
+        list.push(pool, chunk)?;
+        self.replace(list)
     }
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
-    fn replace(&self, chunks: Chunks) -> Result {
-        let new = KBox::new(chunks, GFP_KERNEL)?;
+    fn replace(&self, list: List) -> Result {
+        let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
         let old = self.current.load(Relaxed);
 
         // INVARIANT: The new box is owned by this object from here on, and the old one no longer.
@@ -155,12 +280,13 @@ impl PinnedDrop for Table {
         drop(unsafe { KBox::from_raw(self.current.load(Relaxed)) });
     }
 }
-
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool_table)]
 mod tests {
     use super::*;
     use kernel::{
         cpu::nr_cpu_ids,
+        page::PAGE_SIZE,
         sync::Completion,
         time::{
             delay::udelay,
@@ -179,19 +305,20 @@ mod tests {
         end: Completion,
     }
 
-    fn one_chunk() -> Result<Chunks> {
-        let mut chunks = Chunks::new();
+    /// A pool, and the list of its one chunk.
+    fn one_chunk() -> Result<(Arc<Pool>, List)> {
+        let mut list = List::default();
+        let pool = Pool::new(Zone::Dma32, PAGE_SIZE, false, &mut list)?.ok_or(ENOMEM)?;
 
-        chunks.push(Chunk::of_order(Zone::Dma32, 0)?)?;
-        Ok(chunks)
+        Ok((pool, list))
     }
 
     #[test]
     fn readers_keep_the_state_they_read() -> Result {
-        let chunks = one_chunk()?;
+        let (pool, list) = one_chunk()?;
         let reader = Arc::pin_init(
             try_pin_init!(Changing {
-                table <- Table::new(chunks),
+                table <- Table::new(list),
                 returned: Atomic::new(0),
                 end <- Completion::new(),
             }),
@@ -202,8 +329,8 @@ mod tests {
         let before = reader.table.read(&guard);
 
         system_unbound().try_spawn(GFP_ATOMIC, move || {
-            let chunk = Chunk::of_order(Zone::Dma32, 1);
-            let result = chunk.and_then(|chunk| writer.table.add(chunk));
+            let chunk = Chunk::of_pages(Zone::Dma32, 2);
+            let result = chunk.and_then(|chunk| writer.table.add(&pool, chunk));
 
             writer
                 .returned
@@ -219,7 +346,7 @@ mod tests {
         });
         (0..50).for_each(|_| udelay(Delta::from_micros(100)));
         let returned = reader.returned.load(Relaxed);
-        let kept = before.iter().count();
+        let kept = before.of(Zone::Dma32).len();
 
         drop(guard);
         reader.end.wait_for_completion();
@@ -235,19 +362,18 @@ mod tests {
 
     #[test]
     fn is_the_sum_of_what_was_added() -> Result {
-        let table = KBox::pin_init(Table::new(one_chunk()?), GFP_KERNEL)?;
+        let (pool, list) = one_chunk()?;
+        let table = KBox::pin_init(Table::new(list), GFP_KERNEL)?;
         let before = count(&table, Zone::Dma32);
 
-        table.add(Chunk::of_order(Zone::Dma32, 1)?)?;
+        table.add(&pool, Chunk::of_pages(Zone::Dma32, 2)?)?;
         assert_eq!(before, 1);
         assert_eq!(count(&table, Zone::Dma32), 2);
         assert_eq!(count(&table, Zone::Dma), 0);
-        table.clear()?;
-        assert_eq!(count(&table, Zone::Dma32), 0);
         Ok(())
     }
 
     fn count(table: &Table, zone: Zone) -> usize {
-        table.read(&rcu::read_lock()).of(zone).count()
+        table.read(&rcu::read_lock()).of(zone).len()
     }
 }

@@ -21,7 +21,7 @@ use kernel::{
 use kernel::prelude::*;
 
 use crate::{
-    policy::zones::Zone,
+    plan::zones::Zone,
     pool::Pools, //
 };
 
@@ -39,7 +39,11 @@ impl Debugfs {
     /// Makes the directory. Process context; may sleep.
     ///
     /// Cannot fail: as for all of debugfs, pools without it are as good.
-    pub(crate) fn new(pools: Arc<Pools>) -> Self {
+    #[cfg_attr(
+        not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
+        link_section = ".init.text"
+    )]
+    pub(crate) fn new(pools: &Arc<Pools>) -> Self {
         #[cfg(CONFIG_DEBUG_FS)]
         // SAFETY: The name is a C string; NULL stands for the root of debugfs.
         let dir = unsafe { bindings::debugfs_create_dir(c"dma_pools".as_char_ptr(), null_mut()) };
@@ -51,18 +55,17 @@ impl Debugfs {
         };
 
         for zone in Zone::ALL {
-            let size = match pools.pools.get(zone) {
-                Some(pool) => &pool.size,
-                None => &pools.no_size,
-            };
-
-            this.file(file_name(zone), size);
+            this.file(file_name(zone), pools.size(zone));
         }
         this.file(c"disabled_allocs", &pools.disabled_allocs);
         this
     }
 
     /// Makes a file that shows `value`, which is part of the pools.
+    #[cfg_attr(
+        not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
+        link_section = ".init.text"
+    )]
     fn file(&self, name: &CStr, value: &Atomic<usize>) {
         #[cfg(not(CONFIG_DEBUG_FS))]
         let _ = (name, value, MODE, self.dir);

@@ -5,7 +5,7 @@
 //! - [`failure`] with [`ratelimit`]: what is said and counted when a request fails;
 //! - [`debugfs`]: sizes and counters.
 //!
-//! The messages about the choice of pools are in [`policy::messages`](crate::policy::messages).
+//! The messages about the choice of pools are with the policy, in `policy/messages.rs`.
 
 pub(crate) mod debugfs;
 pub(crate) mod failure;

@@ -12,7 +12,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 scripts=$top/scripts
 build=$top/build
 # The pools: *.rs at the top, and these.
-source_directories=(memory platform policy pool report)
+source_directories=(memory plan platform policy pool report)
 : "${HOME:=$(getent passwd "$(id -u)" | cut -d: -f6)}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/rust-dma-pool
 

@@ -7,21 +7,24 @@
 #
 # name      as typed: make kernel VARIANT=name
 # arch      as the kernel's ARCH=
-# source    stock (as Debian ships it) or patched (with patches/)
+# source    stock (as Debian ships it), patched (with patches/) or part-a (with the first
+#           part of them)
 # pools     module, builtin (this repository is copied into the source), none
 # family    variants that differ by few objects and start from one another's
 # objects   lines of a full build's output, for the first progress line
 # fragments of config/, later ones win
 
 variant_table='
-plain   x86_64  patched  module   plain   2240  x86_64
-debug   x86_64  patched  module   debug   2420  x86_64 debug
+plain   x86_64  patched  module   plain   2240  x86_64 kunit
+debug   x86_64  patched  module   debug   2420  x86_64 debug kunit
 stock   x86_64  stock    none     plain   2240  x86_64
+part-a  x86_64  part-a   none     plain   2240  x86_64
 crash   x86_64  patched  builtin  crash   2500  crash
 builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
+builtin-called x86_64 patched builtin plain 2240 x86_64 builtin called
 arm64         arm64  patched  module   arm64        2000  arm64
 arm64-builtin arm64  patched  builtin  arm64        2000  arm64 builtin
-arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug arm64-64k
+arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug arm64-64k kunit
 '
 
 variant_names() { awk 'NF { print $1 }' <<<"$variant_table"; }

@@ -256,6 +256,18 @@ def matrix(variant: str, *options: str) -> Callable[[Path], Results]:
     return run
 
 
+def matrix_of_c(variant: str, table: str) -> Callable[[Path], Results]:
+    """The same for a kernel that has the pools in C alone."""
+
+    def run(directory: Path) -> Results:
+        kdir = kernel(variant)
+        argv = [str(TOP / "tests/matrix/run"), "--table", str(TOP / table)]
+        argv += [str(kdir), "none", str(TOP / "tests/kselftest")]
+        return ktap_of(argv, directory / "output.log", kdir / "source")
+
+    return run
+
+
 def drivers(variant: str, *boots: list[str]) -> Callable[[Path], Results]:
     """tests/drivers: each boot is the options of run, then script and arguments."""
 
@@ -272,6 +284,16 @@ def drivers(variant: str, *boots: list[str]) -> Callable[[Path], Results]:
             with (directory / "table.txt").open("a") as table:
                 table.writelines(f"{row}\n" for row in rows)
         return results
+
+    return run
+
+
+def bench(variant: str, *arguments: str) -> Callable[[Path], Results]:
+    """tests/bench: each figure is a result."""
+
+    def run(directory: Path) -> Results:
+        argv = [str(SCRIPTS / "bench"), "--ktap", *arguments]
+        return ktap_of(argv, directory / "output.log", kernel(variant) / "source")
 
     return run
 
@@ -347,19 +369,23 @@ STAGES = (
     Stage("clippy debug",    "test",            "debug",        command("lint", "clippy", "debug")),
     Stage("clippy arm64",    "test",            "arm64",        command("lint", "clippy", "arm64")),
     Stage("clippy 64k",      "test",            "arm64-debug",  command("lint", "clippy", "arm64-debug")),
+    Stage("panics",          "check test",      "plain",        command("lint", "panics", "plain")),
+    Stage("panics builtin",  "test",            "builtin",      command("lint", "panics", "builtin")),
+    Stage("panics arm64",    "test",            "arm64",        command("lint", "panics", "arm64")),
     # The longest of a kernel first.
     Stage("kselftest plain", "check test",      "plain",        kselftest("plain", 1800)),
     Stage("matrix plain",    "test",            "plain",        matrix("plain")),
     Stage("matrix builtin",  "test",            "builtin",      matrix("builtin", "--builtin")),
+    Stage("matrix part-a",   "test",            "part-a",       matrix_of_c("part-a", "tests/matrix/boots-part-a.table")),
     Stage("kdump",           "test",            "plain builtin stock", kdump),
-    Stage("bench",           "test",            "plain builtin", command("bench", "x86_64")),
+    Stage("bench",           "test",            "plain builtin stock", bench("plain", "x86_64")),
     Stage("commands",        "test",            "plain",        pytest("tests/commands")),
     Stage("kselftest debug", "test",            "debug",        kselftest("debug", 4200, scripts=MOST)),
     Stage("drivers arm64",   "test",            "arm64",        drivers("arm64", *DRIVERS)),
     Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
     Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
     Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0])),
-    Stage("bench arm64",     "test",            "arm64 arm64-builtin", command("bench", "arm64")),
+    Stage("bench arm64",     "test",            "arm64 arm64-builtin", bench("arm64", "arm64")),
     # With pages of 64 KiB
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),
     Stage("matrix 64k",      "test",            "arm64-debug",  matrix("arm64-debug", "--table", "tests/matrix/boots-64k.table")),
@@ -373,6 +399,7 @@ STAGES = (
     Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("bench called",    "soak",            "plain builtin-called stock", bench("plain", "--called", "x86_64")),
     Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),
     Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),
 )

@@ -70,6 +70,15 @@ def test_shows_what_parameters_ask_for(type_in):
     assert re.search(r"^ +kernel +0 KiB +1024 KiB$", run.stdout, re.MULTILINE), run.stdout
 
 
+def test_makes_no_pools_unasked(type_in):
+    """Without parameters neither C nor the module has pools, as nothing there uses them."""
+    run = type_in("make", "run", ARGS="")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "rust_dma_pool: DMA: no atomic pools: nothing on this machine can use them" in run.stdout
+    # Once with the module, once after it.
+    assert len(re.findall(r"^ +kernel +0 KiB +0 KiB$", run.stdout, re.MULTILINE)) == 2, run.stdout
+
+
 def test_says_why_the_module_does_not_load(type_in):
     """A bad parameter is named, and the run fails."""
     run = type_in("make", "run", ARGS="coherent_pool=banana")

@@ -27,9 +27,9 @@ count_begin() {
 	# shellcheck disable=SC2016 # the kernel expands it
 	probe 'r64:pools/alloc dma_alloc_from_pool page=$retval'
 	# shellcheck disable=SC2016
-	probe 'r64:pools/free dma_free_from_pool freed=$retval:u8'
+	probe 'r64:pools/free __dma_free_from_pool freed=$retval:u8'
 	# shellcheck disable=SC2016
-	probe 'r64:pools/free_page dma_free_from_pool_page freed=$retval:u8'
+	probe 'r64:pools/free_page __dma_free_from_pool_page freed=$retval:u8'
 	# C and Rust both manage each piece with a gen_pool, and nobody else here
 	# has one.
 	probe 'p:pools/chunk gen_pool_add_owner'
@@ -38,7 +38,8 @@ count_begin() {
 		[ -n "$symbol" ] || bail "the module has no alloc()"
 		probe "r64:pools/rust_alloc $NAME:$symbol page=\$retval"
 	fi
-	# Every dma_free_coherent() asks whether an address is the pools'.
+	# These are asked about other memory, too, where a table cannot rule out that it is
+	# the pools'.
 	echo 'freed != 0' >"$tracing/events/pools/free/filter"
 	echo 'freed != 0' >"$tracing/events/pools/free_page/filter"
 	echo 1 >"$tracing/events/pools/enable"
@@ -48,7 +49,8 @@ count_begin() {
 count_now() {
 	read -r allocs failed frees chunks by_rust < <(awk '
 		/ alloc: .*page=0x0$/ { failed++; next }
-		/ rust_alloc: .*page=0x0$/ { next }
+		# An error
+		/ rust_alloc: .*page=0xfffffffffffff...$/ { next }
 		/ alloc: / { allocs++ }
 		/ free: | free_page: / { frees++ }
 		/ chunk: / { chunks++ }

@@ -62,9 +62,9 @@ record() { # DEVICE
 	# shellcheck disable=SC2016 # the kernel expands it
 	probe 'r64:pools/alloc dma_alloc_from_pool size=$arg2:u64 page=$retval cpu=+0($arg3):x64'
 	# shellcheck disable=SC2016
-	probe 'r64:pools/free dma_free_from_pool addr=$arg2:x64 freed=$retval:u8'
+	probe 'r64:pools/free __dma_free_from_pool addr=$arg2:x64 freed=$retval:u8'
 	# shellcheck disable=SC2016
-	probe 'r64:pools/free_page dma_free_from_pool_page page=$arg2:x64 freed=$retval:u8'
+	probe 'r64:pools/free_page __dma_free_from_pool_page page=$arg2:x64 freed=$retval:u8'
 	echo 'freed != 0' >"$tracing/events/pools/free/filter"
 	echo 'freed != 0' >"$tracing/events/pools/free_page/filter"
 	echo 1 >"$tracing/events/pools/enable"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests")]
+sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests"), str(TOP / "tests/bench")]
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ import crash
 import initcall
 import report
 import table
+from lib import gdb
 
 HERE = Path(__file__).resolve().parent
 # A run takes 15 seconds of one CPU. A machine with other work may need many times
@@ -58,11 +59,11 @@ def crash_counted(setup, directory, limit):
 
         def attend(guest):
             nonlocal instructions
-            stub = initcall.Stub(Path(short, "gdb"), guest, limit)
+            stub = gdb.Stub(Path(short, "gdb"), guest, limit)
             instructions = initcall.count(stub, names, setup.arguments is not None)
             stub.detach()
 
-        extra = (*initcall.OPTIONS, *initcall.gdb_option(Path(short, "gdb")))
+        extra = (*initcall.OPTIONS, *gdb.gdb_option(Path(short, "gdb")))
         result = crash.run(setup, directory, limit, extra, attend)
     result.instructions = instructions
     return result

@@ -12,7 +12,9 @@
 . "$(dirname "$0")/functions.sh"
 start module
 
-# What is run: "TITLE|STATE|FRESH|PARAMETERS", c for the C pools.
+# What is run: "TITLE|STATE|FRESH|PARAMETERS", c for the C pools. A pool is in several
+# chunks if it is larger than the largest block of the page allocator, with large pages
+# none here.
 rows="
 C pools|ok|0|c
 coherent_pool=7|ok|1|coherent_pool=7 coherent_pool_size=1M
@@ -22,10 +24,10 @@ coherent_pool=3|ok|1|coherent_pool=3 coherent_pool_size=256K
 coherent_pool=4|ok|1|coherent_pool=4 coherent_pool_size=512K
 coherent_pool=5|ok|1|coherent_pool=5 coherent_pool_size=128K
 coherent_pool=6|ok|1|coherent_pool=6 coherent_pool_size=256K
-several chunks|ok|1|coherent_pool=kernel:3M,dma:384K,dma32:1536K
+several chunks|ok|1|coherent_pool=kernel:5M,dma:384K,dma32:4608K
 coherent_pool=0|disabled|1|coherent_pool=0
 "
-has_users || rows+="no parameters|missing|1|
+has_users || rows+="no coherent_pool|missing|1|coherent_pool_size=128K
 "
 
 if is_debug_kernel; then

@@ -13,7 +13,7 @@ if is_debug_kernel; then cycles=${CYCLES:-10}; else cycles=${CYCLES:-50}; fi
 
 parameters=(
 	'coherent_pool=7 coherent_pool_size=1M'
-	'coherent_pool=kernel:3M,dma:512K,dma32:1536K'
+	'coherent_pool=kernel:5M,dma:384K,dma32:1536K'
 	'coherent_pool=1'
 	'coherent_pool=512K'
 	# As many pages as the load can have at a time, at least

@@ -219,7 +219,7 @@ start() {
 	log_open
 	# A module's suites run each time it is loaded. Once, in kunit.sh, is enough.
 	[ ! -e "$KUNIT_FILTER" ] || printf none >"$KUNIT_FILTER"
-	if [ ! -e "$TEST" ]; then
+	if [ ! -e "$TEST" ] && [ "$MODULE" != none ]; then
 		insmod "$TEST_MODULE" || bail "$TEST_MODULE does not load"
 		trap finish EXIT
 	fi
@@ -273,7 +273,7 @@ run_in_kernel() {
 }
 
 must_pass() { run_in_kernel "$1" || fail_with "$1: $result"; }
-hold() { echo "$*" 2>/dev/null >"$TEST/hold"; } # COUNT SIZE POOL [reject]
+hold() { echo "$*" 2>/dev/null >"$TEST/hold"; } # COUNT SIZE POOL [reject|warn]
 free_held() { echo free >"$TEST/hold" || fail_with "held blocks are not taken back"; }
 
 # wait_for SECONDS COMMAND...: until it succeeds. Tries are counted: a guest that

@@ -8,9 +8,7 @@
 start module zones
 
 MAX=$((PAGE << 10))
-# The largest block of the page allocator
-order=$(zcat /proc/config.gz 2>/dev/null | sed -n 's/^CONFIG_ARCH_FORCE_MAX_ORDER=//p')
-LARGEST=$((PAGE << ${order:-10}))
+LARGEST=$(largest_block)
 
 c_pools() {
 	must_load coherent_pool=0 && must_unload

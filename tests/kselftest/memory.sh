@@ -20,16 +20,29 @@ populated() {
 # Sets free_kernel, free_dma and free_dma32: pages that are free where each pool
 # has its memory from, with those that the CPUs have set aside. The rest of the
 # kernel lives in Normal and never sits still; the kernel pool is made of CMA where
-# there is some, and of that nobody else takes any here. The zones' counters lag
-# behind those of the CPUs by some pages until they are told to catch up.
+# there is some, and of that nobody else takes any here.
 free_memory() {
+	local last=none tries=20
+	read_free_memory
+	# What makes the counters catch up also moves pages from the CPUs to their zone, of
+	# which the counters know the next time. Zone DMA is compared to the page; it may be
+	# where all is allocated, and then it never sits still.
+	until [ "$last" = "$free_dma $aside_dma" ] || [ $((tries -= 1)) = 0 ]; do
+		last="$free_dma $aside_dma"
+		read_free_memory
+	done
+}
+
+# Sets aside_dma as well: the pages of zone DMA that CPUs have set aside. The zones'
+# counters lag behind those of the CPUs by some pages until they are told to catch up.
+read_free_memory() {
 	echo 1 >/proc/sys/vm/stat_refresh
-	read -r free_kernel free_dma free_dma32 < <(awk '/^Node/ { zone = $4 }
+	read -r free_kernel free_dma free_dma32 aside_dma < <(awk '/^Node/ { zone = $4 }
 		$1 == "pages" && $2 == "free" { n[zone] += $3 }
-		$1 == "count:" { n[zone] += $2 }
+		$1 == "count:" { n[zone] += $2; aside[zone] += $2 }
 		$1 == "cma" { cma += $2 }
 		$1 == "nr_free_cma" { free_cma += $2 }
-		END { print (cma ? free_cma : n["Normal"] + 0), n["DMA"] + 0, n["DMA32"] + 0 }' /proc/zoneinfo)
+		END { print (cma ? free_cma : n["Normal"] + 0), n["DMA"] + 0, n["DMA32"] + 0, aside["DMA"] + 0 }' /proc/zoneinfo)
 }
 
 free_pages() { # POOL
@@ -44,6 +57,13 @@ free_pages() { # POOL
 memory_slack() {
 	slack_dma=0 slack_dma32=$((122880 / PAGE + 2)) slack_kernel=$((32768 / PAGE + 1))
 	[ "$(meminfo CmaTotal)" -gt 0 ] || slack_kernel=1024
+}
+
+# Bytes of the largest block of the page allocator.
+largest_block() {
+	local order
+	order=$(zcat /proc/config.gz 2>/dev/null | sed -n 's/^CONFIG_ARCH_FORCE_MAX_ORDER=//p')
+	echo $((PAGE << ${order:-10}))
 }
 
 # Bytes of a zone.

@@ -65,6 +65,7 @@ trace_end() {
 
 trap 'trace_end; finish' EXIT
 add "mappings of one piece each" remapped coherent_pool=kernel:256K,dma:256K,dma32:256K 3
-add "mappings of several pieces" remapped coherent_pool=kernel:7M,dma:384K 5
+# Two blocks and the rest, where 9M is more than a block
+add "mappings of several pieces" remapped coherent_pool=kernel:9M,dma:384K $(((9 * 1048576 - 1) / $(largest_block) + 2))
 add "the OOM killer is not called" no_oom_killer
 run_tests

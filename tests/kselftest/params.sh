@@ -21,7 +21,6 @@ coherent_pool=kernel:16M                   | 16M  0    0    |
 "
 if ! has_users; then
 	everywhere+='
-                                           | 0    0    0    | no atomic pools
 coherent_pool_size=256K                    | 0    0    0    | no atomic pools | coherent_pool_size=256K ignored
 '
 fi
@@ -183,6 +182,20 @@ short_of_memory() {
 	must_unload
 }
 
+# What is asked of a pool in one piece, up to all of it, is served by a fresh pool of
+# that size alone, at once. C's pool of 192K has 256K; 172,928 bytes is what mptsas asks
+# for, and is aligned to 256K.
+serves_its_size() { # SIZE BYTES
+	local pool
+	for pool in $ZONES; do
+		must_load "coherent_pool=$pool:$1" || return
+		expect_equal "the $pool pool" "$(size_of "$pool")" "$(bytes "$1")"
+		hold 1 "$2" "$pool" || fail_with "a $pool pool of $1 has no $2 bytes"
+		free_held
+		must_unload
+	done
+}
+
 # The values as they are read back; what was not given is empty.
 readable() {
 	must_load coherent_pool=kernel:256K,dma coherent_pool_size=1M || return
@@ -235,10 +248,13 @@ while IFS='|' read -r parameters sizes text more; do
 		read -r each <<<"$each"
 		[ -z "$each" ] || texts+=("$each")
 	done
-	add "insmod ${parameters:-without parameters}" good_row "$parameters" "$sizes" ${texts[@]+"${texts[@]}"}
+	add "insmod $parameters" good_row "$parameters" "$sizes" ${texts[@]+"${texts[@]}"}
 done <<<"$everywhere"
 add "a pool that its zone has no memory for" short_of_memory
 add "parameters are readable" readable
+for row in 192K:172928 192K:196608 3M:3145728; do
+	add "a pool of ${row%:*} serves ${row#*:} bytes" serves_its_size "${row%:*}" "${row#*:}"
+done
 while read -r parameter; do
 	[ -z "$parameter" ] || add "insmod $parameter is refused" bad_row "$parameter"
 done <<<"$bad_everywhere"

@@ -10,24 +10,30 @@ use core::fmt::{
     Write, //
 };
 
+#[path = "../../../plan/mod.rs"]
+mod plan;
 #[path = "../../../policy/mod.rs"]
 mod policy;
 
-use policy::{
-    decide,
-    growth,
-    largest_order,
-    options::{
-        parse_pool,
-        parse_size,
-        BadValue,
-        Options, //
-    },
+use plan::{
+    sizes::{
+        creation,
+        growth, //
+    }, //
     zones::{
         search_order,
         PerZone,
         Zone,
         ZoneSet, //
+    },
+};
+use policy::{
+    decide,
+    options::{
+        parse_pool,
+        parse_size,
+        BadValue,
+        Options, //
     },
     Encryption,
     Machine, //
@@ -106,17 +112,17 @@ pub extern "Rust" fn pure_decide(
     Some(plan.pools.0)
 }
 
-/// Calculates orders.
+/// Calculates sizes of chunks.
 #[no_mangle]
-pub extern "Rust" fn pure_orders(
+pub extern "Rust" fn pure_sizes(
     pool_size: usize,
     failed_size: usize,
     page_size: usize,
     max_order: u32,
-) -> Option<[u32; 3]> {
-    let orders = growth(pool_size, failed_size, page_size, max_order)?;
-    let order = largest_order(pool_size, page_size, max_order);
-    Some([orders.largest, orders.smallest, order])
+) -> Option<[usize; 3]> {
+    let sizes = growth(pool_size, failed_size, page_size, max_order)?;
+    let pages = creation(pool_size, false, page_size, max_order).fold(0, usize::wrapping_add);
+    Some([sizes.largest, sizes.smallest, pages])
 }
 
 /// Walks zones, sets and tables.

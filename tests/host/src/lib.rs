@@ -15,7 +15,9 @@
 
 pub mod checks;
 mod model;
-/// What is tested: the whole directory, as it is in the kernel module.
+/// What is tested, with [`policy`]: the whole directories, as they are in the kernel.
+#[path = "../../../plan/mod.rs"]
+mod plan;
 #[path = "../../../policy/mod.rs"]
 mod policy;
 

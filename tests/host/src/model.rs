@@ -5,16 +5,18 @@
 //! Written for being seen to be right, with `std`, wide integers and panics where they help. Do
 //! not share code with `policy/`: two equal mistakes would cancel out.
 
+use crate::plan::{
+    zones::{
+        PerZone,
+        Zone,
+        ZoneSet, //
+    }, //
+};
 use crate::policy::{
     options::{
         Listed,
         Options,
         Selection, //
-    },
-    zones::{
-        PerZone,
-        Zone,
-        ZoneSet, //
     },
     Encryption,
     Machine, //

@@ -171,12 +171,16 @@ int dpt_grow(enum dpt_pool pool);
 int dpt_measure_command(char *text);
 void dpt_measure_show(struct seq_file *m);
 
+/* pairs.c */
+int dpt_pairs_command(const char *text, char *figures, size_t size);
+
 /* Tables of tests, each ends with an entry without a name */
 extern const struct dpt_test dpt_grow_failure_tests[];
 extern const struct dpt_test dpt_alloc_tests[];
 extern const struct dpt_test dpt_zero_tests[];
 extern const struct dpt_test dpt_fail_tests[];
 extern const struct dpt_test dpt_free_tests[];
+extern const struct dpt_test dpt_misuse_tests[];
 extern const struct dpt_test dpt_grow_tests[];
 
 #endif /* _DMA_POOL_TEST_H */

@@ -23,15 +23,14 @@ static bool reject(struct device *dev, phys_addr_t phys, size_t size)
 	return false;
 }
 
-static int hold_one(enum dpt_pool wanted, size_t size, dpt_phys_ok ok)
+static int hold_one(enum dpt_pool wanted, size_t size, gfp_t gfp, dpt_phys_ok ok)
 {
 	struct held *held = kzalloc_obj(*held);
 	int ret;
 
 	if (!held)
 		return -ENOMEM;
-	/* A script looks at the result, a backtrace would tell it nothing */
-	ret = dpt_try(&held->block, wanted, size, __GFP_NOWARN, ok);
+	ret = dpt_try(&held->block, wanted, size, gfp, ok);
 	if (ret) {
 		kfree(held);
 		return ret;
@@ -59,7 +58,10 @@ static int free_all(void)
 
 int dpt_hold_command(char *text)
 {
+	/* A script looks at the result, a backtrace would tell it nothing */
+	gfp_t gfp = __GFP_NOWARN;
 	enum dpt_pool wanted;
+	dpt_phys_ok ok = NULL;
 	char name[8], word[8];
 	unsigned int count;
 	size_t size;
@@ -68,13 +70,19 @@ int dpt_hold_command(char *text)
 	if (!strcmp(text, "free"))
 		return free_all();
 	words = sscanf(text, "%u %zu %7s %7s", &count, &size, name, word);
-	if (words < 3 || !size || (words == 4 && strcmp(word, "reject")))
+	if (words < 3 || !size)
+		return -EINVAL;
+	if (words == 4 && !strcmp(word, "reject"))
+		ok = reject;
+	else if (words == 4 && !strcmp(word, "warn"))
+		gfp = 0;
+	else if (words == 4)
 		return -EINVAL;
 	wanted = dpt_pool_by_name(name);
 	if (wanted == DPT_NONE)
 		return -EINVAL;
 	while (count-- && !ret)
-		ret = hold_one(wanted, size, words == 4 ? reject : NULL);
+		ret = hold_one(wanted, size, gfp, ok);
 	return ret;
 }
 

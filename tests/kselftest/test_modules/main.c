@@ -47,6 +47,8 @@ static const struct dpt_test * const tables[] = {
 	dpt_fail_tests,
 	dpt_free_tests,
 	dpt_grow_tests,
+	/* Last, as these make pools grow that take all there is to look at it */
+	dpt_misuse_tests,
 };
 
 struct device *dpt_dev;

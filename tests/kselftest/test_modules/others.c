@@ -9,6 +9,7 @@
  * Nothing is judged here.
  */
 #include <linux/dma-pool-provider.h>
+#include <linux/err.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -22,22 +23,27 @@ static bool providing;
 static struct page *nothing(struct device *dev, size_t size, void **cpu_addr,
 			    gfp_t gfp, unsigned long attrs, dpt_phys_ok ok)
 {
-	return NULL;
+	return ERR_PTR(-ENOMEM);
 }
 
-static bool not_ours(struct device *dev, void *start, size_t size)
+static int not_ours(void *start, size_t size)
 {
-	return false;
+	return 0;
 }
 
-static bool page_not_ours(struct device *dev, struct page *page, size_t size)
+static int page_not_ours(struct page *page, size_t size)
 {
-	return false;
+	return 0;
+}
+
+static void report(struct device *dev, size_t size, gfp_t gfp, int error)
+{
 }
 
 static const struct dma_pool_provider provider = {
 	.owner = THIS_MODULE,
 	.alloc = nothing,
+	.report = report,
 	.free = not_ours,
 	.free_page = page_not_ours,
 };

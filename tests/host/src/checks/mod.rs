@@ -26,11 +26,11 @@ pub use plan::{
 };
 pub use text::text;
 
+use crate::plan::Plan;
 use crate::policy::{
     decide,
     options::Options,
-    Machine,
-    Plan, //
+    Machine, //
 };
 
 /// Options and a machine to decide about, as plain numbers.

@@ -4,70 +4,77 @@
 
 use crate::{
     model,
-    policy::{
-        growth,
-        largest_order,
+    plan::{
+        sizes::{
+            creation,
+            growth, //
+        }, //
         zones::{
             search_order,
             PerZone,
             Zone,
             ZoneSet, //
-        }, //
+        },
     },
 };
 
 /// A pool of `pages` pages is made of the fewest chunks, and of exactly as many pages.
 pub fn chunks(pages: usize, page_size: usize, max_order: u32) {
-    let mut remaining = pages * page_size;
-    let mut orders = Vec::new();
+    let mut remaining = pages;
+    let mut chunks = Vec::new();
 
     while remaining > 0 {
-        let order = largest_order(remaining, page_size, max_order);
-        assert!(order <= max_order);
-        remaining = remaining
-            .checked_sub(page_size << order)
-            .expect("a chunk larger than what remains");
-        orders.push(order);
-    }
+        let missing = remaining * page_size;
+        let sizes: Vec<usize> =
+            creation(missing, chunks.is_empty(), page_size, max_order).collect();
+        let largest = sizes[0];
 
-    let whole = pages >> max_order;
-    let rest = pages & ((1 << max_order) - 1);
-    assert_eq!(
-        orders.len(),
-        whole + rest.count_ones() as usize,
-        "{orders:?}"
-    );
-    assert!(orders.is_sorted_by(|a, b| a >= b), "{orders:?}");
+        assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+        assert!(largest <= 1 << max_order, "{sizes:?}");
+        for size in &sizes[1..] {
+            assert!(size.is_power_of_two(), "{sizes:?}");
+            assert!(
+                chunks.is_empty() || size * page_size >= 128 << 10,
+                "{sizes:?} has pieces that are too small"
+            );
+        }
+        remaining = remaining
+            .checked_sub(largest)
+            .expect("a chunk larger than what remains");
+        chunks.push(largest);
+    }
+    assert_eq!(chunks.len(), pages.div_ceil(1 << max_order), "{chunks:?}");
 }
 
 /// A pool grows by its own size, or by a chunk that holds what could not be had.
 pub fn grows(pool_size: usize, failed_size: usize, page_size: usize, max_order: u32) {
     let most = page_size << max_order;
 
-    let Some(orders) = growth(pool_size, failed_size, page_size, max_order) else {
+    let Some(sizes) = growth(pool_size, failed_size, page_size, max_order) else {
         assert!(failed_size > most, "refused though a chunk holds it");
         return;
     };
     assert!(failed_size <= most, "no chunk holds it");
+    assert!(sizes.smallest.is_power_of_two() && sizes.largest.is_power_of_two());
     assert!(
-        orders.smallest <= orders.largest && orders.largest <= max_order,
-        "{orders:?}"
+        sizes.smallest <= sizes.largest && sizes.largest <= 1 << max_order,
+        "{sizes:?}"
     );
 
-    let smallest = page_size << orders.smallest;
-    assert!(smallest >= failed_size, "{orders:?} does not hold it");
+    let smallest = page_size * sizes.smallest;
+    assert!(smallest >= failed_size, "{sizes:?} does not hold it");
     assert!(
-        orders.smallest == 0 || smallest / 2 < failed_size,
-        "{orders:?} is more than needed"
+        sizes.smallest == 1 || smallest / 2 < failed_size,
+        "{sizes:?} is more than needed"
     );
 
-    let largest = page_size << orders.largest;
-    if orders.largest > orders.smallest {
-        assert!(largest <= pool_size, "{orders:?} is more than the pool");
+    let largest = page_size * sizes.largest;
+    if sizes.largest > sizes.smallest {
+        assert!(largest <= pool_size, "{sizes:?} is more than the pool");
     }
     assert!(
-        orders.largest == max_order || largest > pool_size / 2,
-        "{orders:?} is less than the pool"
+        sizes.largest == 1 << max_order || largest > pool_size / 2,
+        "{sizes:?} is less than the pool"
     );
 }
 

@@ -4,20 +4,24 @@
 
 use crate::{
     model,
+    plan::{
+        sizes::{
+            creation,
+            growth, //
+        }, //
+        zones::{
+            PerZone,
+            Zone,
+            ZoneSet, //
+        },
+    },
     policy::{
-        growth,
-        largest_order,
         options::{
             parse_pool,
             parse_size,
             Listed,
             Options,
             Selection, //
-        },
-        zones::{
-            PerZone,
-            Zone,
-            ZoneSet, //
         },
         Encryption,
         Machine, //
@@ -59,7 +63,13 @@ pub fn no_panic(scenario: &Scenario) {
     machine.page_size = scenario.page_size;
     machine.max_chunk = scenario.total_ram.rotate_left(scenario.max_order);
     run(&options(scenario, &machine), &machine);
-    largest_order(scenario.total_ram, machine.page_size, scenario.max_order);
+    creation(
+        scenario.total_ram,
+        false,
+        machine.page_size,
+        scenario.max_order,
+    )
+    .for_each(drop);
     growth(
         scenario.total_ram,
         machine.max_chunk,

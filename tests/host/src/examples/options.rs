@@ -2,6 +2,12 @@
 
 //! What a text after `coherent_pool=` or `coherent_pool_size=` means.
 
+use crate::plan::{
+    zones::{
+        PerZone,
+        ZoneSet, //
+    }, //
+};
 use crate::policy::{
     options::{
         parse_pool,
@@ -11,11 +17,7 @@ use crate::policy::{
         Invalid,
         Listed,
         Selection, //
-    },
-    zones::{
-        PerZone,
-        ZoneSet, //
-    },
+    }, //
 };
 
 use super::{

@@ -4,6 +4,13 @@
 
 use crate::{
     checks::run,
+    plan::{
+        zones::{
+            Zone,
+            ZoneSet, //
+        },
+        Plan, //
+    },
     policy::{
         options::{
             parse_pool,
@@ -11,13 +18,8 @@ use crate::{
             Bytes,
             Options, //
         },
-        zones::{
-            Zone,
-            ZoneSet, //
-        },
         Encryption,
-        Machine,
-        Plan, //
+        Machine, //
     },
 };
 

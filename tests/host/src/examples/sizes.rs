@@ -4,17 +4,21 @@
 
 use crate::{
     checks::run,
-    policy::{
-        growth,
-        largest_order,
-        options::Options,
+    plan::{
+        sizes::{
+            creation,
+            growth,
+            Sizes, //
+        }, //
         zones::{
             Zone,
             ZoneSet, //
         },
+    },
+    policy::{
+        options::Options,
         Encryption,
-        Machine,
-        OrderRange, //
+        Machine, //
     },
 };
 
@@ -47,18 +51,30 @@ const DEFAULTS: &[(usize, usize, u32, usize)] = &[
     (64 * M,          256 * K,  10, 256 * K),
 ];
 
-/// Size of a pool, page size, largest order; the orders of its chunks.
+/// Size of a pool, page size, largest order; the pages of its chunks.
 #[rustfmt::skip]
-const CHUNKS: &[(usize, usize, u32, &[u32])] = &[
-    (4 * K,     4 * K,  10, &[0]),
-    (64 * K,    4 * K,  10, &[4]),
-    (72 * K,    4 * K,  10, &[4, 1]),
-    (3 * M,     4 * K,  10, &[9, 8]),
-    (4 * M,     4 * K,  10, &[10]),
-    (16 * M,    4 * K,  10, &[10, 10, 10, 10]),
-    (7 * M,     4 * K,  10, &[10, 9, 8]),
-    (16 * K,    4 * K,   0, &[0, 0, 0, 0]),
-    (192 * K,  64 * K,  13, &[1, 0]),
+const CHUNKS: &[(usize, usize, u32, &[usize])] = &[
+    (4 * K,     4 * K,  10, &[1]),
+    (64 * K,    4 * K,  10, &[16]),
+    (72 * K,    4 * K,  10, &[18]),
+    (192 * K,   4 * K,  10, &[48]),
+    (3 * M,     4 * K,  10, &[768]),
+    (4 * M,     4 * K,  10, &[1024]),
+    (16 * M,    4 * K,  10, &[1024, 1024, 1024, 1024]),
+    (7 * M,     4 * K,  10, &[1024, 768]),
+    (16 * K,    4 * K,   0, &[1, 1, 1, 1]),
+    (192 * K,  64 * K,  13, &[3]),
+];
+
+/// Bytes that a new pool lacks, whether they are its first; the pages to try, with pages of 4 KiB
+/// and a largest order of 10.
+#[rustfmt::skip]
+const PIECES: &[(usize, bool, &[usize])] = &[
+    (192 * K,   true,   &[48, 32, 16, 8, 4, 2, 1]),
+    (192 * K,   false,  &[48, 32]),
+    (64 * K,    false,  &[16]),
+    (3 * M,     false,  &[768, 512, 256, 128, 64, 32]),
+    (16 * M,    false,  &[1024, 512, 256, 128, 64, 32]),
 ];
 
 /// The largest and the smallest order to try.
@@ -110,21 +126,34 @@ fn defaults() {
 fn chunks() {
     for (size, page_size, max_order, expected) in CHUNKS {
         let mut remaining = *size;
-        let mut orders = Vec::new();
+        let mut chunks = Vec::new();
 
         while remaining > 0 {
-            let order = largest_order(remaining, *page_size, *max_order);
-            remaining -= page_size << order;
-            orders.push(order);
+            let sizes = creation(remaining, chunks.is_empty(), *page_size, *max_order);
+
+            remaining -= page_size * sizes.largest;
+            chunks.push(sizes.largest);
         }
-        assert_eq!(orders, *expected, "{size} bytes in pages of {page_size}");
+        assert_eq!(chunks, *expected, "{size} bytes in pages of {page_size}");
+    }
+}
+
+#[test]
+fn pieces() {
+    for (missing, first, expected) in PIECES {
+        let sizes: Vec<usize> = creation(*missing, *first, 4 * K, 10).collect();
+
+        assert_eq!(sizes, *expected, "{missing} bytes, first: {first}");
     }
 }
 
 #[test]
 fn growths() {
     for (pool_size, failed_size, orders) in GROWTH {
-        let expected = orders.map(|(largest, smallest)| OrderRange { largest, smallest });
+        let expected = orders.map(|(largest, smallest)| Sizes {
+            largest: 1 << largest,
+            smallest: 1 << smallest,
+        });
         let got = growth(*pool_size, *failed_size, 4 * K, 10);
 
         assert_eq!(got, expected, "a pool of {pool_size}, {failed_size} failed");

@@ -2,7 +2,7 @@
 
 //! The memory zones that can have a pool, sets of them, and the order in which they are asked.
 //!
-//! This file knows names and order only: how large a pool is comes from [`super`], and nothing here
+//! This file knows names and order only: how large a pool is comes from the plan, and nothing here
 //! knows its memory.
 
 /// A memory zone that can have a pool.
@@ -114,14 +114,10 @@ pub(crate) struct PerZone<T>(pub(crate) [T; 3]);
 
 impl<T> PerZone<T> {
     /// Returns the value of `zone`.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn get(&self, zone: Zone) -> &T {
-        let [kernel, dma, dma32] = &self.0;
-        match zone {
-            Zone::Kernel => kernel,
-            Zone::Dma => dma,
-            Zone::Dma32 => dma32,
-        }
+        // Never out of range, which the compiler sees.
+        &self.0[zone as usize]
     }
 
     /// Returns the value of `zone`, to be changed.

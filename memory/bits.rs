@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where a run of pages fits into a word of a bitmap. Pure: nothing here knows who else reads or
+//! writes that word, which is the business of [`allocator`](super::allocator).
+//!
+//! A set bit is a page that is taken.
+
+/// Pages in a word of the bitmap, and the most that take the short way.
+pub(super) const WORD: usize = usize::BITS as usize;
+
+const _: () = assert!(WORD == 64);
+
+/// The places in a word where a run of `1 << order` pages may begin.
+const ALIGNED: [usize; 7] = [
+    usize::MAX,
+    0x5555_5555_5555_5555,
+    0x1111_1111_1111_1111,
+    0x0101_0101_0101_0101,
+    0x0001_0001_0001_0001,
+    0x0000_0001_0000_0001,
+    1,
+];
+
+/// A run of pages within a word.
+pub(crate) struct Run {
+    count: usize,
+    /// The places where it may begin.
+    aligned: usize,
+}
+
+impl Run {
+    /// A run of `count` pages, aligned to the next power of two; `None` for none, and for more than
+    /// a word has.
+    #[inline(always)]
+    pub(crate) fn new(count: usize) -> Option<Self> {
+        if count.wrapping_sub(1) >= WORD {
+            return None;
+        }
+        // The order of the next power of two.
+        let order = usize::BITS.wrapping_sub(count.wrapping_sub(1).leading_zeros());
+
+        Some(Self {
+            count,
+            aligned: *ALIGNED.get(order as usize)?,
+        })
+    }
+
+    /// The bits of the run at the beginning of a word.
+    #[inline]
+    pub(super) fn bits(&self) -> usize {
+        mask(self.count)
+    }
+
+    /// The places of a word where the run fits, given its free pages.
+    #[inline(always)]
+    pub(super) fn places(&self, free: usize) -> usize {
+        let mut run = free;
+        let mut length = 1;
+
+        while length < self.count {
+            let more = length.min(self.count.wrapping_sub(length));
+
+            // CAST: Less than the bits of a word.
+            run &= run.wrapping_shr(more as u32);
+            length = length.wrapping_add(more);
+        }
+        run & self.aligned
+    }
+}
+
+/// The bits of `count` pages from bit 0, at most a word and at least one.
+#[inline(always)]
+pub(super) fn mask(count: usize) -> usize {
+    usize::MAX >> (WORD.wrapping_sub(count) & (WORD - 1))
+}
+
+/// The lowest bit of a word that is clear, alone; 0 if all are set.
+#[inline(always)]
+pub(super) fn lowest_clear(word: usize) -> usize {
+    !word & word.wrapping_add(1)
+}
+
+/// Words of a bitmap of so many pages.
+#[inline(always)]
+pub(super) const fn words_of(pages: usize) -> usize {
+    pages.div_ceil(WORD)
+}
