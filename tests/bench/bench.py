@@ -1,171 +1,184 @@
 # SPDX-License-Identifier: GPL-2.0
-"""bench.py --out DIRECTORY --consoles DIRECTORY KDIR MODULE TESTS BUILTIN_KDIR BUILTIN_TESTS
+"""bench.py [OPTION...]: the pools in Rust beside those in C.
 
-The pools in Rust beside those in C: boots the guests, has guest.sh measure in
-them, and writes results.json, chart.svg and a table. How a figure comes about is
-in measure.c of the test module; no figure is judged here, only that there is
-one for everything, and that counting again gives the same.
+Boots the guests, has guest.sh measure in them, writes results.json and two charts,
+and judges each figure by goals.table and baseline.json; the exit status says whether
+all are as they have to be. How a figure comes about is in measure.c and pairs.c of
+the test module. scripts/bench builds what the options name, and calls this.
 """
 
 import argparse
+import importlib
 import json
 import re
-import statistics
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
 
-import pygal
+import charts
+import figures
+import goals
+import report
+import sizes
+import stepping
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-POOLS = ("c", "module", "builtin")
-TITLES = {"c": "C", "module": "module", "builtin": "built in"}
 # Pools of 4 MiB are all that fit into a block of the page allocator. CMA would
 # put all of them into one zone.
-PARAMETERS = "coherent_pool=4M cma=0"
+PARAMETERS = "cma=0 coherent_pool="
 COUNTING = ["--icount", "--timeout", "900"]
-# Between counting twice; the clock of QEMU's arm64 machine has steps of 16.
-MAX_SPREAD = 2
+# Pools of a kernel are made at boot, so each of these takes one.
+BUILTIN_CHUNKS = (4, 16, 32)
 
 
-class Missing(Exception):
-    """Something that there should be a figure for has none."""
+class Guests:
+    """What the guests of a run measured, all of it in one place."""
+
+    def __init__(self, options):
+        self.options = options
+        self.found = defaultdict(list)
+
+    def vm(self, name, what, kdir, module, pool="4M", extra=COUNTING):
+        """The command that boots a guest in which guest.sh runs."""
+        options = self.options
+        selftests = Path(kdir) / "source/tools/testing/selftests"
+        tests = options.builtin_tests if module == "builtin" else options.tests
+        hook = options.stock_hook if kdir == options.stock_kdir else options.hook
+        variables = [f"DMA_POOL_MODULE={module}", f"DMA_POOL_TESTS={tests}", f"KSFT={selftests}"]
+        if hook:
+            variables.append(f"DMA_POOL_HOOK={hook}")
+        command = " ".join(["env", *variables, str(HERE / "guest.sh"), what])
+        vm = [TOP / "scripts/vm", "--log", self.log(name), "--append", PARAMETERS + pool]
+        return [*vm, *extra, kdir, command]
+
+    def log(self, name):
+        return self.options.consoles / f"console-{name}.log"
+
+    def boot(self, *guest, prefix="", **options):
+        """One guest, and the lines of guest.sh; a prefix tells like from like."""
+        done = subprocess.run(
+            self.vm(*guest, **options),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        output = done.stdout.decode(errors="replace")
+        if done.returncode:
+            raise figures.Missing(
+                f"the guest '{guest[0]}' ended with status {done.returncode}:"
+                f" {output.strip()[-300:]}"
+            )
+        for pools, measured, numbers in re.findall(
+            r"^bench: (\S+) (\S+) (.*)$", output, re.MULTILINE
+        ):
+            words = (word.split("=") for word in numbers.split())
+            pools = self.options.form if pools == "builtin" else pools
+            self.found[pools, prefix + measured].append({key: int(n) for key, n in words})
+
+    def profiles(self):
+        """{form: {alloc or free: Call}}; stepping is for x86_64 alone."""
+        options = self.options
+
+        def one(name, kdir, module):
+            def vm(more):
+                return self.vm(name, "profile", kdir, module, extra=[*COUNTING, *more])
+
+            return stepping.profile(vm, self.log(name))
+
+        return {
+            "module": one("module-profile", options.kdir, options.module),
+            options.form: one("builtin-profile", options.builtin_kdir, "builtin"),
+        }
+
+    def measure(self):
+        """All of them, one after the other."""
+        options = self.options
+        module = (options.kdir, options.module)
+        builtin = (options.builtin_kdir, "builtin")
+        self.boot("module", "calls", *module)
+        self.boot("builtin", "calls", *builtin)
+        for name, of in (("module", module), ("builtin", builtin)):
+            self.boot(f"{name}-nothing", "nothing", *of, pool="0", prefix="nothing_")
+            self.boot(f"{name}-pairs", "pairs", *of, extra=[])
+        for count in BUILTIN_CHUNKS:
+            pool = f"kernel:{4 * count}M"
+            self.boot(f"builtin-chunks-{count}", f"chunks {count}", *builtin, pool=pool)
+        if options.stock_kdir:
+            self.boot("stock", "hook", options.stock_kdir, "none")
+        return self.found
 
 
-def boot(log, kdir, module, tests, what, options):
-    """{(pools, what): [{figure: number}, ...]} as guest.sh prints them."""
-    selftests = Path(kdir) / "source/tools/testing/selftests"
-    variables = [f"DMA_POOL_MODULE={module}", f"DMA_POOL_TESTS={tests}", f"KSFT={selftests}"]
-    command = " ".join(["env", *variables, str(HERE / "guest.sh"), what])
-    vm = [TOP / "scripts/vm", "--log", log, "--append", PARAMETERS, *options, kdir, command]
-    done = subprocess.run(vm, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
-    output = done.stdout.decode(errors="replace")
-    if done.returncode:
-        raise Missing(f"the guest ended with status {done.returncode}: {output.strip()[-300:]}")
-    found = defaultdict(list)
-    for pools, measured, figures in re.findall(r"^bench: (\S+) (\S+) (.*)$", output, re.MULTILINE):
-        words = (word.split("=") for word in figures.split())
-        found[pools, measured].append({key: int(value) for key, value in words})
-    return found
+def measure(options, forms, arch):
+    """{operation: Figures}, the curves of the second chart, and profiles."""
+    guests = Guests(options)
+    found = guests.measure()
+    measured = figures.calls(found, forms)
+    measured.update(figures.throughput(found, forms))
+    c = sizes.resident(options.kdir / "kernel/dma/pool.o")
+    rust = sizes.resident(options.object)
+    of = {"c": c, options.form: rust}
+    measured["resident text, rodata, data"] = goals.Figures("bytes", of)
+    profiles = guests.profiles() if arch == "x86_64" else {}
+    for call in ("alloc", "free") if profiles else ():
+        of = {form: profiles[form][call].locked for form in forms}
+        measured[f"locked instructions, {call} 4 KiB"] = goals.Figures("locked", of)
+    return measured, figures.load(found, forms), profiles
 
 
-def operations(page):
-    """(name, what was measured, how a figure of it comes from those measured)."""
-
-    def alloc(figures):
-        return figures["alloc"] - figures["memset"]
-
-    def free(figures):
-        return figures["free"]
-
-    size = f"{page >> 10} KiB"
-    taken = (4 << 20) // page - 24
-    yield f"alloc {size}", f"calls_kernel_{page}_1", alloc
-    yield f"alloc {size}, {taken} taken", f"calls_kernel_{page}_{taken}", alloc
-    yield "alloc 64 KiB", "calls_kernel_65536_1", alloc
-    yield f"free {size}, kernel", f"calls_kernel_{page}_1", free
-    yield f"free {size}, dma32", f"calls_dma32_{page}_1", free
-    yield f"free {size}, dma", f"calls_dma_{page}_1", free
-    yield "free, not from a pool", "foreign", free
-
-
-def count(found, pools, what, figure):
-    """Instructions of one call."""
-    rounds = [figure(figures) / figures["calls"] for figures in found[pools, what]]
-    if len(rounds) < 2:
-        raise Missing(f"{TITLES[pools]}: {what} was measured {len(rounds)} times, not twice")
-    if max(rounds) - min(rounds) > MAX_SPREAD:
-        raise Missing(f"{TITLES[pools]}: counting {what} again gives another figure: {rounds}")
-    return round(min(rounds))
-
-
-def rows(page, found):
-    """One for each operation."""
-    for name, what, figure in operations(page):
-        counts = {pools: count(found, pools, what, figure) for pools in POOLS}
-        yield {"operation": name, "unit": "instructions", **counts}
-
-
-def throughput(found):
-    """What two CPUs get done, beside C: the ratio of each round, and their median."""
-    c, module = (found[pools, "pairs_1000"] for pools in ("c", "module"))
-    ratios = [rust["pairs"] / mine["pairs"] for mine, rust in zip(c, module, strict=True)]
-    if not ratios:
-        raise Missing("two CPUs: nothing was measured")
-    return {
-        "operation": "alloc and free, two CPUs",
-        "unit": "times C",
-        "c": 1,
-        "module": round(statistics.median(ratios), 2),
-        "rounds": [round(ratio, 2) for ratio in ratios],
-    }
-
-
-def table(results):
-    """For people."""
-    yield f"{'':26} {'C':>7} {'module':>9} {'built in':>9} {'module : C':>11}"
-    for row in results:
-        cells = [f"{row.get(pools, ''):>{width}}" for pools, width in zip(POOLS, (7, 9, 9))]
-        yield f"{row['operation']:26} {' '.join(cells)} {row['module'] / row['c']:>11.2f}"
-
-
-def chart(results, machine):
-    """Grouped bars of the counts."""
-    counted = [row for row in results if row["unit"] == "instructions"]
-    bars = pygal.HorizontalBar(
-        title=f"Instructions of one call, {machine['arch']}, Linux {machine['kernel']}",
-        print_values=True,
-        legend_at_bottom=True,
-        js=[],
-    )
-    # The first is drawn at the bottom.
-    counted.reverse()
-    bars.x_labels = [row["operation"] for row in counted]
-    for pools in POOLS:
-        bars.add(TITLES[pools], [row[pools] for row in counted])
-    return bars.render()
-
-
-def measure(arguments):
-    """All guests, one after the other."""
-    logs = [arguments.consoles / f"console-{name}.log" for name in ("module", "builtin", "pairs")]
-    module = (arguments.kdir, arguments.module, arguments.tests)
-    builtin = (arguments.builtin_kdir, "builtin", arguments.builtin_tests)
-    found = boot(logs[0], *module, "calls", COUNTING)
-    found.update(boot(logs[1], *builtin, "calls", COUNTING))
-    found.update(boot(logs[2], *module, "pairs", []))
-    sizes = {int(what.split("_")[2]) for _, what in found if what.startswith("calls_dma_")}
-    if len(sizes) != 1:
-        raise Missing("no block of a page was measured")
-    return [*rows(sizes.pop(), found), throughput(found)]
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--form", choices=("builtin", "called"), default="builtin")
+    parser.add_argument("--ktap", action="store_true", help="print results, not for people")
+    parser.add_argument("--update-baseline", action="store_true")
+    for name in ("out", "consoles", "kdir", "builtin-kdir", "object"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("module", "tests", "builtin-tests"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("hook", "stock-kdir", "stock-hook"):
+        parser.add_argument(f"--{name}")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--consoles", type=Path, required=True)
-    for name in ("kdir", "module", "tests", "builtin_kdir", "builtin_tests"):
-        parser.add_argument(name)
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    config = (Path(arguments.kdir) / "include/config/auto.conf").read_text()
-    machine = {
-        "kernel": (Path(arguments.kdir) / "include/config/kernel.release").read_text().strip(),
-        "arch": "arm64" if "CONFIG_ARM64=y" in config else "x86_64",
-    }
+    options = parse()
+    options.out.mkdir(parents=True, exist_ok=True)
+    config = (options.kdir / "include/config/auto.conf").read_text()
+    kernel = (options.kdir / "include/config/kernel.release").read_text().strip()
+    arch = "arm64" if "CONFIG_ARM64=y" in config else "x86_64"
+    forms = ("module", options.form)
+    wanted = goals.rows(goals.TABLE.read_text())
+    baseline = goals.read_baseline()
     try:
-        results = measure(arguments)
-    except Missing as problem:
-        sys.exit(f"bench: {problem}")
-    (arguments.out / "chart.svg").write_bytes(chart(results, machine))
-    (arguments.out / "results.json").write_text(
-        json.dumps({**machine, "results": results}, indent="\t") + "\n"
+        measured, curves, profiles = measure(options, forms, arch)
+    except figures.Missing as problem:
+        print(f"Bail out! {problem}")
+        sys.exit(1)
+    if options.update_baseline:
+        baseline = goals.updated(baseline, measured, arch, forms)
+        goals.write_baseline(baseline)
+    verdicts = goals.judge(wanted, measured, baseline, arch, forms)
+
+    results = report.results(measured, verdicts)
+    (options.out / "bench-calls.svg").write_text(charts.calls(results, forms, arch, kernel))
+    (options.out / "bench-load.svg").write_text(charts.load(curves, arch, kernel))
+    (options.out / "results.json").write_text(
+        json.dumps({"kernel": kernel, "arch": arch, "results": results, "load": curves}, indent=1)
+        + "\n"
     )
-    print(f"{machine['arch']}, Linux {machine['kernel']}: instructions of one call;")
-    print("those of alloc are beyond its memset\n")
-    print("\n".join(table(results)))
+    lines = list(report.table(measured, verdicts, forms))
+    lines += report.profiles(verdicts, profiles)
+    if options.ktap:
+        sys.path.append(str(options.kdir / "source/tools/testing/selftests/kselftest"))
+        report.ktap(importlib.import_module("ksft"), lines, verdicts)
+        (options.consoles / "table.txt").write_text("\n".join(lines) + "\n")
+    else:
+        print(f"{arch}, Linux {kernel}: instructions of one call;")
+        print("those of alloc are beyond its memset\n")
+        good = list(report.better(verdicts, baseline.get(arch, {})))
+        report.person(lines, verdicts, good)
+    sys.exit(any(verdict.reasons for verdict in verdicts))
 
 
 if __name__ == "__main__":
