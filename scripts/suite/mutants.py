@@ -6,6 +6,7 @@ and one line that says who notices, or why nobody can:
 
     # Caught-by: host
     # Caught-by: kselftest VARIANT SCRIPT
+    # Caught-by: panics VARIANT
     # Not-caught: REASON
 
 ": TEST" after the first two names a test that has to fail. "# Fast: yes" marks
@@ -21,6 +22,8 @@ patched is a copy of the tree in build/mutants. KTAP on stdout.
 import re
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from . import mutants_cargo
 from .ktap import Results
@@ -68,16 +71,29 @@ def host(name: str) -> Results:
     return results
 
 
-def try_on_host(mutants: list[Mutant], report: Report) -> None:
+def panics(name: str, variant: str) -> Results:
+    """The search for panics in the module of the copy."""
+    log = WORK / f"{name}-{variant}-panics.log"
+    status = call([str(TREE / "scripts/lint"), "panics", variant], log, stderr=True)
+    if "a panic can be reached" in log.read_text(errors="replace"):
+        return Results(failed=["a panic can be reached"])
+    if status:
+        raise Broken(f"nothing could be searched for panics, see {log.relative_to(TOP)}")
+    return Results(passed=["no panic can be reached"])
+
+
+def try_on_host(
+    mutants: list[Mutant], report: Report, tests: Callable[[str], Results] = host
+) -> None:
     """One after the other, with the tests that are on this machine."""
     try:
-        control = host(CONTROL)
+        control = tests(CONTROL)
     except Broken as broken:
         control = Results(failed=[str(broken)])
     for mutant in mutants:
         try:
             with Patched(mutant):
-                report.verdict(mutant, control, host(mutant.name))
+                report.verdict(mutant, control, tests(mutant.name))
         except Broken as broken:
             report.error(mutant, str(broken))
 
@@ -85,6 +101,7 @@ def try_on_host(mutants: list[Mutant], report: Report) -> None:
 def run(mutants: list[Mutant], report: Report) -> None:
     """Those on this machine first, then one kind of guest after the other."""
     guests: dict[tuple[str, str], list[Mutant]] = {}
+    searched: dict[str, list[Mutant]] = {}
     on_host = []
     for mutant in mutants:
         if mutant.not_caught:
@@ -93,10 +110,14 @@ def run(mutants: list[Mutant], report: Report) -> None:
             guests.setdefault(guest, []).append(mutant)
         elif mutant.caught_by == "host":
             on_host.append(mutant)
+        elif mutant.caught_by.startswith("panics "):
+            searched.setdefault(mutant.caught_by.split()[1], []).append(mutant)
         else:
             report.error(mutant, "its first lines do not say who catches it")
     if on_host:
         try_on_host(on_host, report)
+    for variant, group in searched.items():
+        try_on_host(group, report, partial(panics, variant=variant))
     for (variant, script), group in guests.items():
         of_kind = Guests(variant, script, report)
         ready = of_kind.prepare(group)

@@ -2,8 +2,8 @@
 """All faults that cargo-mutants can think of in the pure files, against the host tests.
 
 It sees files only below the crate that it is run in: a copy in build/mutants/cargo has
-policy/ there, and is changed in place. The test that asks the compiler for panics is left
-out: it fails for an unused variable, which is no catch.
+plan/ and policy/ there, and is changed in place. The test that asks the compiler for
+panics is left out: it fails for an unused variable, which is no catch.
 """
 
 import shutil
@@ -21,9 +21,12 @@ def copy_crate() -> None:
     """The crate and the files under test in one directory."""
     shutil.rmtree(CRATE, ignore_errors=True)
     shutil.copytree(TREE / "tests/host", CRATE)
-    shutil.copytree(TREE / "policy", CRATE / "policy")
     root = CRATE / "src/lib.rs"
-    root.write_text(root.read_text().replace('"../../../policy/', '"../policy/'))
+    text = root.read_text()
+    for name in ("plan", "policy"):
+        shutil.copytree(TREE / name, CRATE / name)
+        text = text.replace(f'"../../../{name}/', f'"../{name}/')
+    root.write_text(text)
 
 
 def try_all(report: Report) -> None:
