@@ -17,6 +17,7 @@ use core::{
 
 use kernel::{
     bindings,
+    page::PAGE_SIZE,
     prelude::*,
     sync::rcu, //
 };
@@ -96,6 +97,10 @@ unsafe extern "C" fn dma_alloc_from_pool(
     if phys_addr_ok.is_some() {
         // SAFETY: As promised by the caller.
         return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+    }
+    if size > PAGE_SIZE {
+        // SAFETY: As promised by the caller.
+        return unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) };
     }
     let taken = entry::take_page(&rcu::read_lock(), size, gfp, attrs);
 

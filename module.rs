@@ -14,6 +14,7 @@ use kernel::{
     bindings,
     error::to_result,
     module_param::KernelParam,
+    page::PAGE_SIZE,
     prelude::*,
     str::{
         as_char_ptr_in_const_context,
@@ -250,6 +251,10 @@ unsafe extern "C" fn alloc(
     if phys_addr_ok.is_some() {
         // SAFETY: As promised by the caller.
         return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+    }
+    if size > PAGE_SIZE {
+        // SAFETY: As promised by the caller.
+        return unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) };
     }
     let taken = entry::take_page(&rcu::read_lock(), size, gfp, attrs);
 
