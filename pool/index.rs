@@ -61,8 +61,7 @@ impl Index {
         // Much more than there has to be, so that few share a slot.
         let len = granules
             .saturating_mul(8)
-            .max(2)
-            .min(MAX_SLOTS)
+            .clamp(2, MAX_SLOTS)
             .checked_next_power_of_two()
             .filter(|len| granules <= len / 2)
             .ok_or(ENOMEM)?;
