@@ -108,13 +108,8 @@ impl Pools {
     /// Adds a chunk, if there is memory for one that is of use.
     fn add_chunk(&self, pool: &Arc<Pool>, sizes: Sizes) -> Result {
         let chunk = Chunk::new(pool.zone, sizes, pool.kind.is_shared())?;
-        let size = chunk.size();
 
-        // First, as requests are served from the chunk before `add` returns.
-        pool.size.add(size, Relaxed);
-        self.table.add(pool, chunk).inspect_err(|_| {
-            pool.size.fetch_sub(size, Relaxed);
-        })
+        self.table.add(pool, chunk)
     }
 }
 

@@ -238,7 +238,7 @@ impl Table {
         unsafe { &*read_once(&self.current) }
     }
 
-    /// Adds a chunk to a pool.
+    /// Adds a chunk to a pool, and its size to that of the pool.
     ///
     /// # Context
     ///
@@ -253,13 +253,19 @@ impl Table {
         // replacing the table.
         let mut list = unsafe { &*self.current.load(Relaxed) }.list.try_clone()?;
 
+        let size = chunk.size();
+
         list.push(pool, chunk)?;
-        self.replace(list)
+        let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
+
+        // Who is told of the memory has to find it, and who is served from it takes it off.
+        pool.size.add(size, Relaxed);
+        self.replace(new);
+        Ok(())
     }
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
-    fn replace(&self, list: List) -> Result {
-        let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
+    fn replace(&self, new: KBox<Chunks>) {
         let old = self.current.load(Relaxed);
 
         // INVARIANT: The new box is owned by this object from here on, and the old one no longer.
@@ -268,7 +274,6 @@ impl Table {
         // SAFETY: The pointer is that of a box, by the type invariants. No reader can have it any
         // more.
         drop(unsafe { KBox::from_raw(old) });
-        Ok(())
     }
 }
 
