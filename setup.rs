@@ -38,6 +38,7 @@ unsafe extern "C" fn rust_dma_pool_init() -> c_int {
     let PerZone(sizes) = plan.pools.map(|_, size| size.unwrap_or(0));
     let plan = bindings::dma_pool_plan {
         sizes,
+        max_sizes: [usize::MAX; 3],
         disabled: plan.disabled,
         cc_shared: plan.cc_shared,
     };

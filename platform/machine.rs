@@ -57,7 +57,7 @@ fn has_memory(zone: Zone) -> bool {
     };
 
     // SAFETY: An FFI call with no additional requirements.
-    unsafe { bindings::has_managed_zone(zone) }
+    unsafe { bindings::zone_type_managed_pages(zone) != 0 }
 }
 
 /// As in C, whatever encrypts memory and is not the host is a guest.
