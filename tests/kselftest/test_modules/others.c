@@ -26,12 +26,12 @@ static struct page *nothing(struct device *dev, size_t size, void **cpu_addr,
 	return ERR_PTR(-ENOMEM);
 }
 
-static int not_ours(void *start, size_t size)
+static int not_ours(struct device *dev, void *start, size_t size)
 {
 	return 0;
 }
 
-static int page_not_ours(struct page *page, size_t size)
+static int page_not_ours(struct device *dev, struct page *page, size_t size)
 {
 	return 0;
 }
