@@ -125,8 +125,8 @@ macro_rules! text_param {
 text_param!(
     "coherent_pool",
     COHERENT_POOL,
-    "0: no pools; 1..7: mask of pools (1 kernel, 2 dma, 4 dma32); a size such as 2M; \
-     or a list such as kernel:2M,dma32"
+    "0: no pools; 1..7: mask of pools (1 kernel, 2 dma, 4 dma32); a size such as 2M; a range to \
+     grow in such as 1M-8M; or a list such as kernel:2M,dma32,dma:64K-2M"
 );
 text_param!(
     "coherent_pool_size",

@@ -96,14 +96,14 @@ pub(crate) fn decide(
         }
         Some(Selection::Size(size)) => {
             message_ignored(options, message);
-            uniform(machine.managed, machine.fit(size, selection, message))
+            uniform(machine.managed, machine.fit(size.min, selection, message))
         }
         Some(Selection::List(list)) => {
             message_ignored(options, message);
             list.map(|_, listed| {
                 let size = match listed? {
                     Listed::Default => machine.default_size(),
-                    Listed::Size(size) => size,
+                    Listed::Size(size) => size.min,
                 };
                 Some(machine.fit(size, selection, message))
             })

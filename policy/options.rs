@@ -25,8 +25,8 @@ pub(crate) enum Selection {
     Disabled,
     /// `1` to `7`: the pools of these zones (never none), all of one size that is not said here.
     Mask(ZoneSet),
-    /// A pool of this many bytes (a page or more, any multiple) for each zone that has memory.
-    Size(usize),
+    /// A pool of this size for each zone that has memory.
+    Size(SizeRange),
     /// The pools of the zones that are `Some` (at least one is), each with its own size.
     List(PerZone<Option<Listed>>),
 }
@@ -36,8 +36,17 @@ pub(crate) enum Selection {
 pub(crate) enum Listed {
     /// `dma32`: none given, use the default.
     Default,
-    /// `dma32:2M`: this many bytes, a page or more.
-    Size(usize),
+    /// `dma32:2M`, `dma32:1M-8M`: this size.
+    Size(SizeRange),
+}
+
+/// How large a pool shall be, in bytes: a page or more, any multiple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SizeRange {
+    /// At creation.
+    pub(crate) min: usize,
+    /// What it may grow to, `min` or more; `None` when only one number was given.
+    pub(crate) max: Option<usize>,
 }
 
 /// Both options as they were given; `None` where one was absent or not valid.
@@ -60,21 +69,23 @@ pub(crate) struct Invalid;
 /// # Errors
 ///
 /// [`Invalid`] when the text is empty, is neither a number nor a list of zone names, names a zone
-/// twice, has anything before or after what is expected, does not fit a `usize`, or gives a size
-/// below `page_size`.
+/// twice, has anything before or after what is expected, does not fit a `usize`, gives a size
+/// below `page_size`, or a range whose end is below its start.
 pub(crate) fn parse_pool(text: &[u8], page_size: usize) -> Result<Selection, Invalid> {
     if !text.first().is_some_and(u8::is_ascii_digit) {
         return parse_list(text, page_size).map(Selection::List);
     }
 
-    let number = parse_size(text)?;
-    if number == 0 {
-        return Ok(Selection::Disabled);
+    // A range is no number: what begins with a mask is no range.
+    if let Ok(number) = parse_size(text) {
+        if number == 0 {
+            return Ok(Selection::Disabled);
+        }
+        if let Some(zones) = u8::try_from(number).ok().and_then(ZoneSet::from_mask) {
+            return Ok(Selection::Mask(zones));
+        }
     }
-    if let Some(zones) = u8::try_from(number).ok().and_then(ZoneSet::from_mask) {
-        return Ok(Selection::Mask(zones));
-    }
-    at_least(number, page_size).map(Selection::Size)
+    parse_range(text, page_size).map(Selection::Size)
 }
 
 /// Parses the list form, `kernel:2M,dma`.
@@ -86,7 +97,7 @@ fn parse_list(text: &[u8], page_size: usize) -> Result<PerZone<Option<Listed>>, 
         let zone = parse_zone(parts.next().unwrap_or_default())?;
         let size = match parts.next() {
             None => Listed::Default,
-            Some(size) => Listed::Size(at_least(parse_size(size)?, page_size)?),
+            Some(size) => Listed::Size(parse_range(size, page_size)?),
         };
         if list.get_mut(zone).replace(size).is_some() {
             return Err(Invalid);
@@ -103,9 +114,21 @@ fn parse_zone(name: &[u8]) -> Result<Zone, Invalid> {
         .ok_or(Invalid)
 }
 
-/// Lets a size of `page_size` bytes or more through.
-fn at_least(size: usize, page_size: usize) -> Result<usize, Invalid> {
-    if size < page_size {
+/// Parses a size or a range of sizes, `2M` or `1M-8M`.
+fn parse_range(text: &[u8], page_size: usize) -> Result<SizeRange, Invalid> {
+    let mut sides = text.splitn(2, |byte| *byte == b'-');
+    let min = at_least(parse_size(sides.next().unwrap_or_default())?, page_size)?;
+    let max = match sides.next() {
+        None => None,
+        Some(max) => Some(at_least(parse_size(max)?, min)?),
+    };
+
+    Ok(SizeRange { min, max })
+}
+
+/// Lets a size of `least` bytes or more through.
+fn at_least(size: usize, least: usize) -> Result<usize, Invalid> {
+    if size < least {
         return Err(Invalid);
     }
     Ok(size)
@@ -178,7 +201,7 @@ impl fmt::Display for Selection {
         match self {
             Selection::Disabled => f.write_str("0"),
             Selection::Mask(zones) => write!(f, "{}", zones.mask()),
-            Selection::Size(size) => write!(f, "{}", Bytes(*size)),
+            Selection::Size(size) => write!(f, "{size}"),
             Selection::List(list) => {
                 let mut separator = "";
                 for (zone, listed) in list.iter() {
@@ -186,13 +209,23 @@ impl fmt::Display for Selection {
                         None => continue,
                         Some(Listed::Default) => write!(f, "{separator}{}", zone.name())?,
                         Some(Listed::Size(size)) => {
-                            write!(f, "{separator}{}:{}", zone.name(), Bytes(*size))?;
+                            write!(f, "{separator}{}:{size}", zone.name())?;
                         }
                     }
                     separator = ",";
                 }
                 Ok(())
             }
+        }
+    }
+}
+
+impl fmt::Display for SizeRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Bytes(self.min))?;
+        match self.max {
+            None => Ok(()),
+            Some(max) => write!(f, "-{}", Bytes(max)),
         }
     }
 }
@@ -256,8 +289,8 @@ impl fmt::Display for BadValue<'_> {
             write!(
                 f,
                 "0 (no pools), a mask from 1 to 7 (1 kernel, 2 dma, 4 dma32), \
-                 a size of {} or more (like 512K or 2M), \
-                 or a list of pools (like dma32 or kernel:2M,dma:512K)",
+                 a size of {} or more (like 512K), a range to grow in (like 512K-2M), \
+                 or a list of pools (like dma32 or kernel:2M,dma:512K-2M)",
                 Bytes(self.page_size),
             )
         }

@@ -16,7 +16,8 @@ use crate::policy::{
     options::{
         Listed,
         Options,
-        Selection, //
+        Selection,
+        SizeRange, //
     },
     Encryption,
     Machine, //
@@ -55,24 +56,41 @@ pub(crate) fn number(text: &[u8]) -> Option<usize> {
 
 /// Reads a value of `coherent_pool=`.
 pub(crate) fn selection(text: &[u8], page_size: usize) -> Option<Selection> {
-    let size = |text: &[u8]| number(text).filter(|size| *size >= page_size);
-
-    if let Some(number) = number(text) {
-        return match number {
-            0 => Some(Selection::Disabled),
-            1..=7 => Some(Selection::Mask(
+    match number(text) {
+        Some(0) => return Some(Selection::Disabled),
+        Some(number @ 1..=7) => {
+            return Some(Selection::Mask(
                 ZoneSet::from_mask(number as u8).expect("three bits"),
-            )),
-            _ => size(text).map(Selection::Size),
-        };
+            ))
+        }
+        _ => (),
     }
 
     let text = std::str::from_utf8(text).ok()?;
+    let size = |text: &str| {
+        let sides: Option<Vec<usize>> = text
+            .split('-')
+            .map(|side| number(side.as_bytes()).filter(|size| *size >= page_size))
+            .collect();
+
+        match sides?[..] {
+            [min] => Some(SizeRange { min, max: None }),
+            [min, max] if min <= max => Some(SizeRange {
+                min,
+                max: Some(max),
+            }),
+            _ => None,
+        }
+    };
+
+    if let Some(size) = size(text) {
+        return Some(Selection::Size(size));
+    }
     let (mut kernel, mut dma, mut dma32) = (None, None, None);
     for item in text.split(',') {
         let (name, listed) = match item.split_once(':') {
             None => (item, Listed::Default),
-            Some((name, text)) => (name, Listed::Size(size(text.as_bytes())?)),
+            Some((name, text)) => (name, Listed::Size(size(text)?)),
         };
         let slot = match name {
             "kernel" => &mut kernel,
@@ -103,14 +121,14 @@ pub(crate) fn pools(options: &Options, machine: &Machine) -> ([Option<usize>; 3]
         None => return ([None; 3], false),
         Some(Selection::Disabled) if guest => return (smallest, false),
         Some(Selection::Disabled) => return ([None; 3], true),
-        Some(Selection::Size(bytes)) => return (everywhere(bytes as u128), false),
+        Some(Selection::Size(size)) => return (everywhere(size.min as u128), false),
         Some(Selection::Mask(mask)) => {
             ZONES.map(|zone| mask.contains(zone).then(|| common(options, machine)))
         }
         Some(Selection::List(PerZone(list))) => list.map(|listed| match listed {
             None => None,
             Some(Listed::Default) => Some(default(machine)),
-            Some(Listed::Size(bytes)) => Some(bytes as u128),
+            Some(Listed::Size(size)) => Some(size.min as u128),
         }),
     };
 

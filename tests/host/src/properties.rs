@@ -52,6 +52,7 @@ const PIECES: &[&str] = &[
     "E",
     "e",
     "-",
+    "-",
     "+",
     " ",
     "\n",
@@ -76,10 +77,15 @@ const VALUES: &[&str] = &[
     "1G",
     "3P",
     "100001",
+    "64K-1M",
+    "1M-8M",
+    "3M-15E",
     "kernel",
     "dma,dma32",
     "kernel:2M,dma:64K",
     "dma32:7E,kernel",
+    "kernel:1M-2M,dma32:64K-16G",
+    "dma32:64K,kernel:2M-2M",
     "kernel:96K,dma:1M,dma32:70000",
 ];
 

@@ -139,9 +139,10 @@ pub fn plan(scenario: &Scenario) {
         Some(Selection::Size(size)) => {
             assert_eq!(some, machine.managed, "{context}");
             for (_, got) in plan.pools.iter() {
-                exact(size, *got, &machine, &context);
+                exact(size.min, *got, &machine, &context);
             }
             let cut = size
+                .min
                 .checked_next_multiple_of(machine.page_size)
                 .is_none_or(|s| s > limit);
             assert!(cut || !warned, "warned of nothing: {context}");
@@ -154,7 +155,7 @@ pub fn plan(scenario: &Scenario) {
             placed(selected, some, warned, &machine, &context);
             for (zone, listed) in list.iter() {
                 if let (Some(Listed::Size(size)), true) = (listed, some.contains(zone)) {
-                    exact(*size, *plan.pools.get(zone), &machine, &context);
+                    exact(size.min, *plan.pools.get(zone), &machine, &context);
                 }
             }
         }

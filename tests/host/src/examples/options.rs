@@ -16,7 +16,8 @@ use crate::policy::{
         Bytes,
         Invalid,
         Listed,
-        Selection, //
+        Selection,
+        SizeRange, //
     }, //
 };
 
@@ -57,6 +58,11 @@ const VALUES: &[(&str, &str)] = &[
     ("15E",                     "15E"),
     ("0x1E000",                 "120K"), // An E among hexadecimal digits is a digit.
     ("18446744073709551615",    "18446744073709551615"),
+    // A range, of any sizes that are in order.
+    ("1M-8M",                   "1M-8M"),
+    ("4096-4096",               "4K-4K"),
+    ("64k-0x200000",            "64K-2M"),
+    ("4097-18446744073709551615", "4097-18446744073709551615"),
     // A list of pools; it prints in the order kernel, dma, dma32.
     ("dma32",                   "dma32"),
     ("dma32,kernel",            "kernel,dma32"),
@@ -64,6 +70,9 @@ const VALUES: &[(&str, &str)] = &[
     ("dma:0x2000,kernel",       "kernel,dma:8K"),
     ("dma32:1M,dma:1M,kernel:1M", "kernel:1M,dma:1M,dma32:1M"),
     ("dma:4K",                  "dma:4K"),
+    ("dma:64K-2M",              "dma:64K-2M"),
+    ("dma:64K-2048K,kernel:1M", "kernel:1M,dma:64K-2M"),
+    ("kernel:1M-1G,dma:4K-4K,dma32:1M-8M", "kernel:1M-1G,dma:4K-4K,dma32:1M-8M"),
 ];
 
 /// What `coherent_pool=` does not accept with pages of 4 KiB.
@@ -79,12 +88,20 @@ const INVALID: &[&str] = &[
     // More than 64 bits.
     "16E", "18446744073709551616", "0x10000000000000000", "18446744073709551615K",
     "99999999999999999999999999999999999999999999999999",
+    // No ranges: a side is missing or too small, out of order, too much, too many.
+    "-", "1M-", "-8M", "--", "1M--8M", "8M-1M", "2M-2047K", "8-1M", "0-8M", "1M-0", "1M-4095",
+    "1K-1M", "4095-4096", "1M-16E", "16E-17E", "1M-8M-9M", "1M - 8M", "1M-8Mx", "1M-dma", "1M..8M",
+    "1M-8M,dma", "1M-8M,2M",
+    // A mask is one number.
+    "1-7", "0-7", "1-8M", "7-8M",
     // Not zones, or not written as they are.
     "normal", "Kernel", "DMA", "dma64", "dma 32", "dma3", "kernel\0",
     // Lists with something wrong.
     "dma,dma", "dma:64K,dma", "dma,kernel,dma", ",dma", "dma,", "dma,,kernel", "dma kernel",
     "dma:", ":2M", "dma:0", "dma:1", "dma:4095", "dma:x", "dma:2Mx", "dma:2M:2M", "dma=2M",
     "dma:16E", "dma:kernel",
+    "dma:1M-", "dma:-1M", "dma:-", "dma:2M-1M", "dma:1-7", "dma:100-1M", "dma:1M-100", "dma:1M-16E",
+    "dma:1M-2M-3M", "dma-dma32", "dma:1M-kernel:2M", "kernel:1M,dma:1M-", "dma:1M:2M", "dma-2M",
 ];
 
 /// `coherent_pool_size=`: any number, the range is not the parser's business.
@@ -102,6 +119,7 @@ const SIZES: &[(&str, Option<usize>)] = &[
     ("dma:1M",  None),
     ("1M,",     None),
     ("1MB",     None),
+    ("1M-2M",   None),
     ("-1",      None),
     ("16E",     None),
 ];
@@ -152,6 +170,10 @@ fn sizes() {
     }
 }
 
+fn size(min: usize, max: Option<usize>) -> Selection {
+    Selection::Size(SizeRange { min, max })
+}
+
 /// The tables compare what is printed; this is what is meant.
 #[test]
 fn meanings() {
@@ -159,13 +181,20 @@ fn meanings() {
 
     assert_eq!(parse("0"), Ok(Selection::Disabled));
     assert_eq!(parse("7"), Ok(Selection::Mask(ZoneSet::ALL)));
-    assert_eq!(parse("4K"), Ok(Selection::Size(4096)));
+    assert_eq!(parse("4K"), Ok(size(4096, None)));
+    assert_eq!(parse("1M-8M"), Ok(size(M, Some(8 * M))));
     assert_eq!(
-        parse("dma32:2M,kernel"),
+        parse("dma32:2M,dma:64K-2M,kernel"),
         Ok(Selection::List(PerZone([
             Some(Listed::Default),
-            None,
-            Some(Listed::Size(2 * M)),
+            Some(Listed::Size(SizeRange {
+                min: 64 * K,
+                max: Some(2 * M),
+            })),
+            Some(Listed::Size(SizeRange {
+                min: 2 * M,
+                max: None,
+            })),
         ])))
     );
 }
@@ -175,7 +204,13 @@ fn meanings() {
 fn larger_pages() {
     assert_eq!(parse_pool(b"32K", 64 * K), Err(Invalid));
     assert_eq!(parse_pool(b"dma:32K", 64 * K), Err(Invalid));
-    assert_eq!(parse_pool(b"64K", 64 * K), Ok(Selection::Size(64 * K)));
+    assert_eq!(parse_pool(b"32K-64K", 64 * K), Err(Invalid));
+    assert_eq!(parse_pool(b"dma:32K-64K", 64 * K), Err(Invalid));
+    assert_eq!(parse_pool(b"64K", 64 * K), Ok(size(64 * K, None)));
+    assert_eq!(
+        parse_pool(b"64K-128K", 64 * K),
+        Ok(size(64 * K, Some(128 * K)))
+    );
 }
 
 #[test]
@@ -193,8 +228,8 @@ fn complaints() {
         complaint("coherent_pool", b"2Mx"),
         "DMA: coherent_pool=\"2Mx\" is not valid, use 0 (no pools), \
          a mask from 1 to 7 (1 kernel, 2 dma, 4 dma32), \
-         a size of 4K or more (like 512K or 2M), \
-         or a list of pools (like dma32 or kernel:2M,dma:512K)"
+         a size of 4K or more (like 512K), a range to grow in (like 512K-2M), \
+         or a list of pools (like dma32 or kernel:2M,dma:512K-2M)"
     );
     assert_eq!(
         complaint("coherent_pool_size", b"\"\xff\n"),
