@@ -26,6 +26,7 @@ use crate::{
     entry,
     plan::{
         zones::PerZone,
+        Limits,
         Plan, //
     },
     pool::{
@@ -51,8 +52,14 @@ use crate::{
 unsafe extern "C" fn rust_dma_pool_create(plan: *const bindings::dma_pool_plan) -> c_int {
     // SAFETY: Valid, as promised by the caller.
     let plan = unsafe { &*plan };
+    let max_sizes = PerZone(plan.max_sizes);
     let plan = Plan {
-        pools: PerZone(plan.sizes).map(|_, size| (size != 0).then_some(size)),
+        pools: PerZone(plan.sizes).map(|zone, min| {
+            (min != 0).then_some(Limits {
+                min,
+                max: *max_sizes.get(zone),
+            })
+        }),
         disabled: plan.disabled,
         cc_shared: plan.cc_shared,
     };

@@ -35,10 +35,11 @@ unsafe extern "C" fn rust_dma_pool_init() -> c_int {
     // A machine has to boot, so that a value that is not understood counts as absent.
     let (options, _) = RawOptions::of_kernel_command_line().parse();
     let plan = platform::plan(&options);
-    let PerZone(sizes) = plan.pools.map(|_, size| size.unwrap_or(0));
+    let PerZone(sizes) = plan.pools.map(|_, pool| pool.map_or(0, |pool| pool.min));
+    let PerZone(max_sizes) = plan.pools.map(|_, pool| pool.map_or(0, |pool| pool.max));
     let plan = bindings::dma_pool_plan {
         sizes,
-        max_sizes: [usize::MAX; 3],
+        max_sizes,
         disabled: plan.disabled,
         cc_shared: plan.cc_shared,
     };

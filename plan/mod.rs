@@ -12,11 +12,20 @@ pub(crate) mod zones;
 
 use self::zones::PerZone;
 
+/// The size of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Bytes at creation, which are never given back.
+    pub(crate) min: usize,
+    /// Bytes that it may grow to.
+    pub(crate) max: usize,
+}
+
 /// The pools to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Size of each pool in bytes, a multiple of the page size and not 0; `None` for no pool.
-    pub(crate) pools: PerZone<Option<usize>>,
+    /// Size of each pool, in multiples of the page size and not 0; `None` for no pool.
+    pub(crate) pools: PerZone<Option<Limits>>,
     /// The user asked for no pools and gets none: an allocation that needs one is refused quietly.
     pub(crate) disabled: bool,
     /// Their memory has to be decrypted.

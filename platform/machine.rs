@@ -12,8 +12,8 @@ use kernel::{
 
 use crate::plan::{
     zones::{
-        Zone,
-        ZoneSet, //
+        PerZone,
+        Zone, //
     }, //
 };
 use crate::policy::{
@@ -23,20 +23,13 @@ use crate::policy::{
 
 /// Describes this machine. Any context after the zones are set up.
 pub(crate) fn describe() -> Machine {
-    let mut managed = ZoneSet::EMPTY;
-
-    for zone in Zone::ALL {
-        if has_memory(zone) {
-            managed = managed.with(zone);
-        }
-    }
     Machine {
         page_size: PAGE_SIZE,
         max_chunk: PAGE_SIZE << MAX_PAGE_ORDER,
         // CAST: `unsigned long` is `usize` in the kernel.
         // SAFETY: An FFI call with no additional requirements.
         total_ram: unsafe { bindings::totalram_pages() }.saturating_mul(PAGE_SIZE),
-        managed,
+        managed: PerZone(Zone::ALL).map(|_, zone| managed(zone)),
         remap: cfg!(CONFIG_DMA_DIRECT_REMAP),
         encryption: encryption(|attr| {
             // SAFETY: An FFI call with no additional requirements.
@@ -45,7 +38,8 @@ pub(crate) fn describe() -> Machine {
     }
 }
 
-fn has_memory(zone: Zone) -> bool {
+/// Bytes that the page allocator manages in a zone.
+fn managed(zone: Zone) -> usize {
     let zone = match zone {
         Zone::Kernel => bindings::zone_type_ZONE_NORMAL,
         #[cfg(CONFIG_ZONE_DMA)]
@@ -53,11 +47,12 @@ fn has_memory(zone: Zone) -> bool {
         #[cfg(CONFIG_ZONE_DMA32)]
         Zone::Dma32 => bindings::zone_type_ZONE_DMA32,
         #[cfg(not(all(CONFIG_ZONE_DMA, CONFIG_ZONE_DMA32)))]
-        _ => return false,
+        _ => return 0,
     };
 
+    // CAST: `unsigned long` is `usize` in the kernel.
     // SAFETY: An FFI call with no additional requirements.
-    unsafe { bindings::zone_type_managed_pages(zone) != 0 }
+    unsafe { bindings::zone_type_managed_pages(zone) }.saturating_mul(PAGE_SIZE)
 }
 
 /// As in C, whatever encrypts memory and is not the host is a guest.
@@ -105,11 +100,16 @@ mod tests {
         Ok(())
     }
 
+    /// Where these tests run, no memory is in a zone that can have no pool.
     #[test]
-    fn sees_memory_in_some_zone() {
+    fn sees_all_memory_in_zones() {
         let machine = describe();
+        let managed = machine
+            .managed
+            .iter()
+            .fold(0, |sum, (_, managed)| sum + managed);
 
-        assert!(!machine.managed.is_empty());
-        assert!(machine.total_ram >= machine.page_size);
+        assert!(!machine.zones().is_empty());
+        assert_eq!(managed, machine.total_ram);
     }
 }

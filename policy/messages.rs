@@ -52,13 +52,26 @@ pub(crate) enum Message {
         /// The reason: a `coherent_pool=` that needs no size, or that no pools are made.
         selection: Option<Selection>,
     },
-    /// A pool would be larger than a quarter of memory.
+    /// A pool would be larger than a quarter of its zone.
     Cut {
-        /// The value of `coherent_pool=`, if that is where the size is from.
+        /// The value of `coherent_pool=`, if there is one.
         selection: Option<Selection>,
+        /// The zone that the pool is in.
+        zone: Zone,
         /// The size asked for.
         size: usize,
         /// The size used.
+        limit: usize,
+    },
+    /// A pool could grow to more than its zone has.
+    CeilingCut {
+        /// The value of `coherent_pool=`, if there is one.
+        selection: Option<Selection>,
+        /// The zone that the pool is in.
+        zone: Zone,
+        /// The ceiling asked for.
+        max: usize,
+        /// The ceiling used.
         limit: usize,
     },
     /// The zone of a pool has no memory, a lower one has.
@@ -90,9 +103,18 @@ impl Message {
             Message::GuestNeedsPools { .. }
             | Message::SizeClamped { .. }
             | Message::Cut { .. }
+            | Message::CeilingCut { .. }
             | Message::Moved { .. }
             | Message::NoZone { .. } => true,
         }
+    }
+}
+
+/// Begins a sentence with the value of `coherent_pool=`, if there is one.
+fn because(selection: Option<Selection>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match selection {
+        None => Ok(()),
+        Some(selection) => write!(f, "coherent_pool={selection}: "),
     }
 }
 
@@ -145,16 +167,31 @@ impl fmt::Display for Message {
             }
             Message::Cut {
                 selection,
+                zone,
                 size,
                 limit,
             } => {
-                if let Some(selection) = selection {
-                    write!(f, "coherent_pool={selection}: ")?;
-                }
+                because(selection, f)?;
                 write!(
                     f,
-                    "a pool of {} is more than a quarter of memory, using {}",
+                    "a {} pool of {} is more than a quarter of its zone, using {}",
+                    zone.name(),
                     Bytes(size),
+                    Bytes(limit),
+                )
+            }
+            Message::CeilingCut {
+                selection,
+                zone,
+                max,
+                limit,
+            } => {
+                because(selection, f)?;
+                write!(
+                    f,
+                    "a {} pool of up to {} is more than its zone has, using {}",
+                    zone.name(),
+                    Bytes(max),
                     Bytes(limit),
                 )
             }

@@ -4,14 +4,16 @@
 //!
 //! [`decide`] takes what the user asked for and what the machine is like, and returns a [`Plan`];
 //! each surprise on the way is a [`Message`] for the log. The words of messages are in [`messages`],
-//! the grammar of the options is in [`options`]. The caller asks the machine, prints and allocates.
-//! What the pools need later, too, is in [`plan`](crate::plan).
+//! the grammar of the options is in [`options`]. How a pool that was asked for gets its zone and its
+//! limits is in [`wish`]. The caller asks the machine, prints and allocates. What the pools need
+//! later, too, is in [`plan`](crate::plan).
 //!
 //! All of this directory is pure: it uses nothing but `core`, any context may call it, and it is
 //! tested on the host. Sizes are in bytes.
 
 pub(crate) mod messages;
 pub(crate) mod options;
+mod wish;
 
 use self::{
     messages::Message,
@@ -19,16 +21,20 @@ use self::{
         Listed,
         Options,
         Selection, //
+    },
+    wish::{
+        place,
+        Wish, //
     }, //
 };
 use crate::plan::{
     sizes::MIN_SIZE,
     zones::{
-        lower_in,
         PerZone,
         Zone,
         ZoneSet, //
     },
+    Limits,
     Plan, //
 };
 
@@ -58,8 +64,8 @@ pub(crate) struct Machine {
     pub(crate) max_chunk: usize,
     /// Bytes of memory, `totalram_pages()` times the page size; `usize::MAX` where it is more.
     pub(crate) total_ram: usize,
-    /// The zones that have managed pages.
-    pub(crate) managed: ZoneSet,
+    /// Bytes that the page allocator manages in each zone, in whole pages; 0 for no memory.
+    pub(crate) managed: PerZone<usize>,
     /// `DMA_DIRECT_REMAP` is built in: devices that are not coherent need pools.
     pub(crate) remap: bool,
     /// Memory encryption.
@@ -83,36 +89,30 @@ pub(crate) fn decide(
                 message_ignored(options, message);
                 return machine.plan(PerZone::default(), false);
             }
-            let size = common_size(options, machine, message);
-            uniform(machine.managed, machine.fit(size, selection, message))
+            uniform(machine.zones(), common_size(options, machine, message))
         }
         Some(Selection::Disabled) => {
             message_ignored(options, message);
             return disable(machine, message);
         }
-        Some(Selection::Mask(zones)) => {
-            let size = common_size(options, machine, message);
-            uniform(zones, machine.fit(size, selection, message))
-        }
+        Some(Selection::Mask(zones)) => uniform(zones, common_size(options, machine, message)),
         Some(Selection::Size(size)) => {
             message_ignored(options, message);
-            uniform(machine.managed, machine.fit(size.min, selection, message))
+            uniform(machine.zones(), size.into())
         }
         Some(Selection::List(list)) => {
             message_ignored(options, message);
-            list.map(|_, listed| {
-                let size = match listed? {
-                    Listed::Default => machine.default_size(),
-                    Listed::Size(size) => size.min,
-                };
-                Some(machine.fit(size, selection, message))
+            list.map(|_, listed| match listed? {
+                Listed::Default => Some(machine.default_size()),
+                Listed::Size(size) => Some(size.into()),
             })
         }
     };
 
-    let mut pools = place(asked, selection, machine, message);
+    let placed = place(asked, selection, machine, message);
+    let mut pools = machine.bound(placed, selection, message);
     if machine.encryption == Encryption::Guest && pools == PerZone::default() {
-        if let (Some(selection), false) = (selection, machine.managed.is_empty()) {
+        if let (Some(selection), false) = (selection, machine.zones().is_empty()) {
             message(Message::GuestNeedsPools { selection });
             pools = smallest(machine, message);
         }
@@ -136,18 +136,20 @@ fn disable(machine: &Machine, message: &mut dyn FnMut(Message)) -> Plan {
 }
 
 /// Returns the pools of the smallest size, for every zone that has memory.
-fn smallest(machine: &Machine, message: &mut dyn FnMut(Message)) -> PerZone<Option<usize>> {
-    uniform(machine.managed, machine.fit(MIN_SIZE, None, message))
+fn smallest(machine: &Machine, message: &mut dyn FnMut(Message)) -> PerZone<Option<Limits>> {
+    let pools = uniform(machine.zones(), Wish::by_default(MIN_SIZE));
+
+    machine.bound(pools, None, message)
 }
 
-/// Returns pools of one size for `zones`.
-fn uniform(zones: ZoneSet, size: usize) -> PerZone<Option<usize>> {
-    PerZone(Zone::ALL).map(|_, zone| zones.contains(zone).then_some(size))
+/// Returns the same pool for each of `zones`.
+fn uniform(zones: ZoneSet, wish: Wish) -> PerZone<Option<Wish>> {
+    PerZone(Zone::ALL).map(|_, zone| zones.contains(zone).then_some(wish))
 }
 
 /// Returns the size for all pools where `coherent_pool=` gives none: that of
 /// `coherent_pool_size=` in its range, or else the default.
-fn common_size(options: &Options, machine: &Machine, message: &mut dyn FnMut(Message)) -> usize {
+fn common_size(options: &Options, machine: &Machine, message: &mut dyn FnMut(Message)) -> Wish {
     let Some(size) = options.size else {
         return machine.default_size();
     };
@@ -155,7 +157,11 @@ fn common_size(options: &Options, machine: &Machine, message: &mut dyn FnMut(Mes
     if clamped != size {
         message(Message::SizeClamped { size, clamped });
     }
-    clamped
+    Wish {
+        size: clamped,
+        typed: true,
+        max: None,
+    }
 }
 
 /// Says so if a `coherent_pool_size=` was given that has no effect.
@@ -168,45 +174,8 @@ fn message_ignored(options: &Options, message: &mut dyn FnMut(Message)) {
     }
 }
 
-/// Moves each pool whose zone has no memory to the nearest lower zone that has some.
-fn place(
-    asked: PerZone<Option<usize>>,
-    selection: Option<Selection>,
-    machine: &Machine,
-    message: &mut dyn FnMut(Message),
-) -> PerZone<Option<usize>> {
-    let managed = machine.managed;
-    let mut pools = asked.map(|zone, size| size.filter(|_| managed.contains(zone)));
-    let Some(selection) = selection else {
-        return pools;
-    };
-
-    for (from, size) in asked.iter() {
-        if size.is_none() || managed.contains(from) {
-            continue;
-        }
-        let Some(to) = lower_in(from, managed) else {
-            message(Message::NoZone { selection, from });
-            continue;
-        };
-        let own = asked.get(to).is_some();
-        if !own {
-            // Two pools may end up here; the larger size serves both.
-            let pool = pools.get_mut(to);
-            *pool = (*pool).max(*size);
-        }
-        message(Message::Moved {
-            selection,
-            from,
-            to,
-            own,
-        });
-    }
-    pools
-}
-
 impl Machine {
-    fn plan(&self, pools: PerZone<Option<usize>>, disabled: bool) -> Plan {
+    fn plan(&self, pools: PerZone<Option<Limits>>, disabled: bool) -> Plan {
         Plan {
             pools,
             disabled,
@@ -214,40 +183,27 @@ impl Machine {
         }
     }
 
-    /// Returns the default size of a pool, as C has it: [`MIN_SIZE`] for each GiB of memory, rounded
-    /// up to a power of two, but no more than one chunk.
-    fn default_size(&self) -> usize {
-        // Whole pages, and division first: a product of all memory could overflow.
-        let pages = self.total_ram.checked_div(self.page_size).unwrap_or(0) / RAM_PER_POOL;
-        pages
-            .saturating_mul(self.page_size)
-            .max(MIN_SIZE)
-            .checked_next_power_of_two()
-            .unwrap_or(usize::MAX)
-            .min(self.max_chunk)
+    /// Returns the zones that have memory.
+    pub(crate) fn zones(&self) -> ZoneSet {
+        self.managed
+            .iter()
+            .filter(|(_, managed)| **managed != 0)
+            .fold(ZoneSet::EMPTY, |zones, (zone, _)| zones.with(zone))
     }
 
-    /// Returns `size` in whole pages, and not above a quarter of memory.
-    fn fit(
-        &self,
-        size: usize,
-        selection: Option<Selection>,
-        message: &mut dyn FnMut(Message),
-    ) -> usize {
-        let quarter = self.total_ram / 4;
-        let part = quarter.checked_rem(self.page_size).unwrap_or(0);
-        let limit = quarter.saturating_sub(part).max(self.page_size);
+    /// Returns the default size of a pool, as C has it: [`MIN_SIZE`] for each GiB of memory, rounded
+    /// up to a power of two, but no more than one chunk.
+    fn default_size(&self) -> Wish {
+        // Whole pages, and division first: a product of all memory could overflow.
+        let pages = self.total_ram.checked_div(self.page_size).unwrap_or(0) / RAM_PER_POOL;
 
-        match size.checked_next_multiple_of(self.page_size) {
-            Some(aligned) if aligned <= limit => aligned,
-            _ => {
-                message(Message::Cut {
-                    selection,
-                    size,
-                    limit,
-                });
-                limit
-            }
-        }
+        Wish::by_default(
+            pages
+                .saturating_mul(self.page_size)
+                .max(MIN_SIZE)
+                .checked_next_power_of_two()
+                .unwrap_or(usize::MAX)
+                .min(self.max_chunk),
+        )
     }
 }

@@ -36,6 +36,7 @@ use crate::{
             Zone,
             ZoneSet, //
         },
+        Limits,
         Plan, //
     },
     report::failure::Failure,
@@ -210,8 +211,11 @@ pub(super) fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
 }
 
 pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
-    let pools =
-        PerZone::<Option<usize>>::default().map(|zone, _| zones.contains(zone).then_some(SIZE));
+    let limits = Limits {
+        min: SIZE,
+        max: usize::MAX,
+    };
+    let pools = PerZone(Zone::ALL).map(|_, zone| zones.contains(zone).then_some(limits));
 
     Pools::new(&Plan {
         pools,

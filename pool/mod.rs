@@ -155,12 +155,12 @@ impl Pools {
         let mut present = ZoneSet::EMPTY;
         let mut pools = PerZone::default();
 
-        for (zone, size) in plan.pools.iter() {
-            let Some(size) = *size else {
+        for (zone, limits) in plan.pools.iter() {
+            let Some(limits) = *limits else {
                 continue;
             };
 
-            if let Some(pool) = Pool::new(zone, size, plan.cc_shared, &mut list)? {
+            if let Some(pool) = Pool::new(zone, limits.min, plan.cc_shared, &mut list)? {
                 *pools.get_mut(zone) = Some(pool);
                 present = present.with(zone);
             }
@@ -188,8 +188,8 @@ impl Pools {
         link_section = ".init.text"
     )]
     pub(crate) fn log(&self, plan: &Plan) {
-        for (zone, size) in plan.pools.iter() {
-            let Some(size) = *size else {
+        for (zone, limits) in plan.pools.iter() {
+            let Some(size) = limits.map(|limits| limits.min) else {
                 continue;
             };
             let Some(pool) = self.pools.get(zone) else {

@@ -26,6 +26,7 @@ use plan::{
         Zone,
         ZoneSet, //
     },
+    Limits, //
 };
 use policy::{
     decide,
@@ -80,15 +81,16 @@ pub extern "Rust" fn pure_text(
 pub extern "Rust" fn pure_decide(
     text: [&[u8]; 2],
     [page_size, max_chunk, total_ram]: [usize; 3],
-    [managed, flags]: [u8; 2],
+    managed: [usize; 3],
+    flags: u8,
     print: fn(&str) -> bool,
-) -> Option<[Option<usize>; 3]> {
+) -> Option<[Option<[usize; 2]>; 3]> {
     let [pool, size] = text;
     let machine = Machine {
         page_size,
         max_chunk,
         total_ram,
-        managed: ZoneSet::from_mask(managed)?,
+        managed: PerZone(managed),
         remap: flags & 1 != 0,
         encryption: match flags & 6 {
             2 => Encryption::Host,
@@ -109,7 +111,8 @@ pub extern "Rust" fn pure_decide(
     if failed || plan.disabled {
         return None;
     }
-    Some(plan.pools.0)
+    let limits = |Limits { min, max }| [min, max];
+    Some(plan.pools.0.map(|pool| pool.map(limits)))
 }
 
 /// Calculates sizes of chunks.

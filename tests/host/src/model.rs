@@ -106,48 +106,68 @@ pub(crate) fn selection(text: &[u8], page_size: usize) -> Option<Selection> {
     Some(Selection::List(PerZone([kernel, dma, dma32])))
 }
 
-/// The size of each pool, in the order kernel, dma, dma32, and whether the user switched all off:
+/// Bytes that a pool has at first, and bytes that it may grow to.
+pub(crate) type Limits = (usize, usize);
+
+/// The same as they were asked for.
+type Asked = (u128, Option<u128>);
+
+/// The limits of each pool, in the order kernel, dma, dma32, and whether the user switched all off:
 /// the tables of the admin guide, one case after the other.
-pub(crate) fn pools(options: &Options, machine: &Machine) -> ([Option<usize>; 3], bool) {
+pub(crate) fn pools(options: &Options, machine: &Machine) -> ([Option<Limits>; 3], bool) {
     let guest = machine.encryption == Encryption::Guest;
-    let has_memory = ZONES.map(|zone| machine.managed.contains(zone));
-    let everywhere = |bytes: u128| has_memory.map(|has| has.then(|| fitting(bytes, machine)));
-    let smallest = everywhere(128 << 10);
+    let everywhere = |asked: Asked| machine.managed.0.map(|bytes| (bytes > 0).then_some(asked));
+    let range = |size: SizeRange| (size.min as u128, size.max.map(|max| max as u128));
+    let smallest = limits(everywhere((128 << 10, None)), machine);
 
     let asked = match options.pool {
         None if machine.remap || machine.encryption != Encryption::None => {
-            return (everywhere(common(options, machine)), false);
+            everywhere((common(options, machine), None))
         }
         None => return ([None; 3], false),
         Some(Selection::Disabled) if guest => return (smallest, false),
         Some(Selection::Disabled) => return ([None; 3], true),
-        Some(Selection::Size(size)) => return (everywhere(size.min as u128), false),
-        Some(Selection::Mask(mask)) => {
-            ZONES.map(|zone| mask.contains(zone).then(|| common(options, machine)))
-        }
+        Some(Selection::Size(size)) => everywhere(range(size)),
+        Some(Selection::Mask(mask)) => ZONES.map(|zone| {
+            mask.contains(zone)
+                .then(|| (common(options, machine), None))
+        }),
         Some(Selection::List(PerZone(list))) => list.map(|listed| match listed {
             None => None,
-            Some(Listed::Default) => Some(default(machine)),
-            Some(Listed::Size(size)) => Some(size.min as u128),
+            Some(Listed::Default) => Some((default(machine), None)),
+            Some(Listed::Size(size)) => Some(range(size)),
         }),
     };
 
-    let mut made = [None; 3];
-    for place in 0..3 {
-        // From there down, the first zone with memory.
-        let Some(bytes) = asked[place] else { continue };
-        let Some(to) = down_from(place).find(|place| has_memory[*place]) else {
-            continue;
-        };
-        // What was asked for that zone itself counts, else the most of all that comes here.
-        if to == place || asked[to].is_none() {
-            made[to] = made[to].max(Some(fitting(bytes, machine)));
-        }
-    }
+    let made = limits(asked, machine);
     if guest && made == [None; 3] {
-        made = smallest;
+        return (smallest, false);
     }
     (made, false)
+}
+
+/// The pools at the end of their way down: of all that come to a zone, the most.
+fn limits(asked: [Option<Asked>; 3], machine: &Machine) -> [Option<Limits>; 3] {
+    let managed = machine.managed.0;
+    let page = machine.page_size as u128;
+    let in_pages = |bytes: u128| bytes.div_ceil(page) * page;
+
+    [0, 1, 2].map(|place| {
+        let zone = managed[place] as u128;
+        let quarter = (zone / (4 * page)).max(1) * page;
+        let here: Vec<Asked> = (0..3)
+            .filter(|from| down_from(*from).find(|to| managed[*to] > 0) == Some(place))
+            .filter_map(|from| asked[from])
+            .collect();
+        let min = here.iter().map(|(min, _)| in_pages(*min)).max()?;
+        let max = here
+            .iter()
+            .map(|(_, max)| max.map_or(quarter, in_pages))
+            .max()?;
+        let number = |bytes: u128| usize::try_from(bytes).expect("less than memory");
+
+        Some((number(min.min(quarter)), number(max.min(zone))))
+    })
 }
 
 /// In the order of [`pools`]'s result.
@@ -179,14 +199,6 @@ fn default(machine: &Machine) -> u128 {
         power *= 2;
     }
     power.min(machine.max_chunk as u128)
-}
-
-/// Up to whole pages, down to a quarter of memory, and a page at least.
-fn fitting(bytes: u128, machine: &Machine) -> usize {
-    let page = machine.page_size as u128;
-    let quarter = machine.total_ram as u128 / (4 * page);
-
-    usize::try_from(bytes.div_ceil(page).min(quarter.max(1)) * page).expect("less than memory")
 }
 
 /// The pools that `dma_alloc_from_pool()` of kernel/dma/pool.c asks, in order: its loop over

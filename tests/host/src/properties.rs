@@ -106,11 +106,16 @@ fn bytes() -> impl Strategy<Value = usize> {
     (any::<usize>(), 0..usize::BITS).prop_map(|(bits, shift)| bits >> shift)
 }
 
+/// Bytes of a zone: often none, and any size as with [`bytes`] otherwise.
+fn zone() -> impl Strategy<Value = usize> {
+    prop_oneof![1 => Just(0), 2 => bytes()]
+}
+
 fn scenario() -> impl Strategy<Value = Scenario> {
     (
         (option::weighted(0.9, text()), option::of(text())),
         (page_size(), 0u32..14, bytes()),
-        (any::<u8>(), any::<bool>(), any::<u8>()),
+        ([zone(), zone(), zone()], any::<bool>(), any::<u8>()),
     )
         .prop_map(|(options, sizes, rest)| Scenario {
             pool: options.0,

@@ -26,11 +26,21 @@ pub use plan::{
 };
 pub use text::text;
 
-use crate::plan::Plan;
-use crate::policy::{
-    decide,
-    options::Options,
-    Machine, //
+use crate::{
+    plan::{
+        zones::PerZone,
+        Plan, //
+    },
+    policy::{
+        decide,
+        options::{
+            parse_pool,
+            parse_size,
+            Options, //
+        },
+        Encryption,
+        Machine, //
+    },
 };
 
 /// Options and a machine to decide about, as plain numbers.
@@ -46,8 +56,8 @@ pub struct Scenario {
     pub max_order: u32,
     /// Bytes of memory.
     pub total_ram: usize,
-    /// The zones with memory: the lowest three bits count.
-    pub managed: u8,
+    /// Bytes of memory in the zones of the kernel, dma and dma32 pool.
+    pub managed: [usize; 3],
     /// `DMA_DIRECT_REMAP` is built in.
     pub remap: bool,
     /// None, host, guest: the remainder of a division by 3.
@@ -76,4 +86,37 @@ pub(crate) fn run(options: &Options, machine: &Machine) -> (Plan, Vec<(bool, Str
         messages.push((message.is_warning(), line));
     });
     (plan, messages)
+}
+
+/// The options of a scenario; what does not parse counts as absent.
+fn options(scenario: &Scenario, machine: &Machine) -> Options {
+    let pool = scenario.pool.as_deref();
+    let size = scenario.size.as_deref();
+
+    Options {
+        pool: pool.and_then(|text| parse_pool(text, machine.page_size).ok()),
+        size: size.and_then(|text| parse_size(text).ok()),
+    }
+}
+
+/// The machine of a scenario, with numbers that a machine can have.
+fn machine(scenario: &Scenario) -> Machine {
+    let page_size = scenario
+        .page_size
+        .clamp(4 << 10, 256 << 10)
+        .next_power_of_two();
+    let max_chunk = page_size << (scenario.max_order % 14);
+
+    Machine {
+        page_size,
+        max_chunk,
+        total_ram: scenario.total_ram / page_size * page_size,
+        managed: PerZone(scenario.managed).map(|_, bytes| bytes / page_size * page_size),
+        remap: scenario.remap,
+        encryption: match scenario.encryption % 3 {
+            0 => Encryption::None,
+            1 => Encryption::Host,
+            _ => Encryption::Guest,
+        },
+    }
 }

@@ -14,14 +14,16 @@ use crate::{
             Zone,
             ZoneSet, //
         },
+        Limits,
+        Plan, //
     },
     policy::{
         options::{
             parse_pool,
-            parse_size,
             Listed,
             Options,
-            Selection, //
+            Selection,
+            SizeRange, //
         },
         Encryption,
         Machine, //
@@ -29,6 +31,8 @@ use crate::{
 };
 
 use super::{
+    machine,
+    options,
     run,
     Scenario, //
 };
@@ -50,7 +54,7 @@ pub fn last_occurrence(earlier: &[Vec<u8>], last: &[u8], scenario: &Scenario) {
     };
     let (plan, _) = run(&options, &machine);
     assert_eq!(
-        (plan.pools.0, plan.disabled),
+        (limits(&plan), plan.disabled),
         model::pools(&alone, &machine),
         "{options:?} {machine:?}"
     );
@@ -62,7 +66,12 @@ pub fn no_panic(scenario: &Scenario) {
 
     machine.page_size = scenario.page_size;
     machine.max_chunk = scenario.total_ram.rotate_left(scenario.max_order);
-    run(&options(scenario, &machine), &machine);
+    machine.managed = PerZone(scenario.managed);
+
+    let (plan, _) = run(&options(scenario, &machine), &machine);
+    for pool in plan.pools.0.into_iter().flatten() {
+        assert!(pool.min <= pool.max, "{machine:?} {plan:?}");
+    }
     creation(
         scenario.total_ram,
         false,
@@ -84,34 +93,42 @@ pub fn plan(scenario: &Scenario) {
     let options = options(scenario, &machine);
     let (plan, messages) = run(&options, &machine);
     let warned = messages.iter().any(|(warning, _)| *warning);
-    let some = zones(&plan.pools, |size| size.is_some());
+    let some = zones(&plan.pools, |pool| pool.is_some());
     let guest = machine.encryption == Encryption::Guest;
+    let count = |words: &str| {
+        messages
+            .iter()
+            .filter(|(_, message)| message.contains(words))
+            .count()
+    };
     let context = format!("{options:?} {machine:?} {plan:?} {messages:#?}");
 
     assert_eq!(
-        (plan.pools.0, plan.disabled),
+        (limits(&plan), plan.disabled),
         model::pools(&options, &machine),
         "{context}"
     );
 
-    let limit = (machine.total_ram / 4 / machine.page_size).max(1) * machine.page_size;
-    for (zone, size) in plan.pools.iter() {
-        let Some(size) = *size else { continue };
-        assert!(
-            machine.managed.contains(zone),
-            "in an empty zone: {context}"
-        );
-        assert!(
-            size > 0 && size % machine.page_size == 0,
-            "not in pages: {context}"
-        );
-        assert!(size <= limit, "too large: {context}");
+    for (zone, pool) in plan.pools.iter() {
+        let Some(Limits { min, max }) = *pool else {
+            continue;
+        };
+        let managed = *machine.managed.get(zone);
+        assert!(managed > 0, "in an empty zone: {context}");
+        for size in [min, max] {
+            assert!(
+                size > 0 && size % machine.page_size == 0,
+                "not in pages: {context}"
+            );
+        }
+        assert!(min <= quarter(zone, &machine), "too large: {context}");
+        assert!(min <= max && max <= managed, "ceiling: {context}");
     }
 
     if plan.disabled {
         assert!(some.is_empty() && !guest, "disabled: {context}");
     }
-    if guest && !machine.managed.is_empty() {
+    if guest && !machine.zones().is_empty() {
         assert!(!some.is_empty(), "a guest without pools: {context}");
     }
 
@@ -119,7 +136,7 @@ pub fn plan(scenario: &Scenario) {
     match options.pool {
         None => {
             let expected = if users {
-                machine.managed
+                machine.zones()
             } else {
                 ZoneSet::EMPTY
             };
@@ -137,15 +154,14 @@ pub fn plan(scenario: &Scenario) {
             assert_eq!(warned, users, "{context}");
         }
         Some(Selection::Size(size)) => {
-            assert_eq!(some, machine.managed, "{context}");
-            for (_, got) in plan.pools.iter() {
-                exact(size.min, *got, &machine, &context);
+            assert_eq!(some, machine.zones(), "{context}");
+            for (zone, got) in plan.pools.iter() {
+                exact(size, zone, *got, &machine, &context);
             }
-            let cut = size
-                .min
-                .checked_next_multiple_of(machine.page_size)
-                .is_none_or(|s| s > limit);
-            assert!(cut || !warned, "warned of nothing: {context}");
+            let cut = zones(&machine.managed, |managed| {
+                *managed > 0 && size.max.is_some_and(|max| max > *managed)
+            });
+            assert_eq!(count("than its zone has"), members(cut), "{context}");
         }
         Some(Selection::Mask(selected)) => {
             placed(selected, some, warned, &machine, &context);
@@ -154,8 +170,10 @@ pub fn plan(scenario: &Scenario) {
             let selected = zones(&list, |listed| listed.is_some());
             placed(selected, some, warned, &machine, &context);
             for (zone, listed) in list.iter() {
-                if let (Some(Listed::Size(size)), true) = (listed, some.contains(zone)) {
-                    exact(size.min, *plan.pools.get(zone), &machine, &context);
+                // Where a pool comes from another zone the larger size counts.
+                if let (Some(Listed::Size(size)), true) = (listed, machine.zones() == ZoneSet::ALL)
+                {
+                    exact(*size, zone, *plan.pools.get(zone), &machine, &context);
                 }
             }
         }
@@ -166,18 +184,37 @@ pub fn plan(scenario: &Scenario) {
         .iter()
         .any(|(_, message)| message.contains(" overridden"));
     assert!(!overridden || guest, "{context}");
+    // A line for each pool that is smaller than what somebody typed, and none for a default.
+    let typed = match (options.pool, options.size) {
+        _ if overridden => Some(0),
+        (Some(Selection::Size(size)), _) => Some(size.min),
+        (None | Some(Selection::Mask(_)), Some(size)) => Some(size.clamp(128 << 10, 4 << 20)),
+        (Some(Selection::List(PerZone(list))), _) if !list.iter().flatten().all(is_default) => None,
+        _ => Some(0),
+    };
+    if let Some(typed) = typed {
+        let cut = zones(&plan.pools, |pool| {
+            pool.is_some_and(|pool| pool.min < typed)
+        });
+        assert_eq!(count("a quarter of its zone"), members(cut), "{context}");
+    }
+
     if let (None | Some(Selection::Mask(_)), None, false) = (options.pool, options.size, overridden)
     {
-        for (_, size) in plan.pools.iter() {
-            let Some(size) = size.filter(|size| *size < limit) else {
+        for (zone, pool) in plan.pools.iter() {
+            let Some(Limits { min, max }) = *pool else {
                 continue;
             };
-            assert!(size.is_power_of_two(), "default: {context}");
+            assert_eq!(max, quarter(zone, &machine), "default: {context}");
+            if min == max {
+                continue;
+            }
+            assert!(min.is_power_of_two(), "default: {context}");
             assert!(
-                size >= 128 << 10 || size == machine.max_chunk,
+                min >= 128 << 10 || min == machine.max_chunk,
                 "default: {context}"
             );
-            assert!(size <= machine.max_chunk, "default: {context}");
+            assert!(min <= machine.max_chunk, "default: {context}");
         }
     }
     let ignored = messages
@@ -191,17 +228,40 @@ pub fn plan(scenario: &Scenario) {
 }
 
 /// A size that fits is what the user gets, in whole pages and not rounded to anything else.
-fn exact(asked: usize, got: Option<usize>, machine: &Machine, context: &str) {
-    let pages = asked.div_ceil(machine.page_size);
-    let limit = (machine.total_ram / 4 / machine.page_size).max(1);
+fn exact(asked: SizeRange, zone: Zone, got: Option<Limits>, machine: &Machine, context: &str) {
+    let Some(got) = got else { return };
+    let pages = |bytes: usize| bytes.div_ceil(machine.page_size);
+    let managed = *machine.managed.get(zone);
+    let quarter = quarter(zone, machine);
 
-    if let Some(got) = got {
-        assert_eq!(
-            got / machine.page_size,
-            pages.min(limit),
-            "not exact: {context}"
-        );
-    }
+    assert_eq!(
+        got.min / machine.page_size,
+        pages(asked.min).min(quarter / machine.page_size),
+        "not exact: {context}"
+    );
+    assert_eq!(
+        got.max / machine.page_size,
+        pages(asked.max.unwrap_or(quarter)).min(managed / machine.page_size),
+        "ceiling not exact: {context}"
+    );
+}
+
+/// A quarter of a zone, and at least a page.
+fn quarter(zone: Zone, machine: &Machine) -> usize {
+    let pages = machine.managed.get(zone) / 4 / machine.page_size;
+
+    pages.max(1) * machine.page_size
+}
+
+fn is_default(listed: &Listed) -> bool {
+    *listed == Listed::Default
+}
+
+/// The pools as the model writes them.
+fn limits(plan: &Plan) -> [Option<model::Limits>; 3] {
+    plan.pools
+        .0
+        .map(|pool| pool.map(|pool| (pool.min, pool.max)))
 }
 
 /// Selected pools are where they were selected; what is missing there is below, with a warning.
@@ -212,19 +272,19 @@ fn placed(selected: ZoneSet, some: ZoneSet, warned: bool, machine: &Machine, con
         .into_iter()
         .filter(|zone| selected.contains(*zone))
     {
-        if machine.managed.contains(zone) {
+        if machine.zones().contains(zone) {
             expected = expected.with(zone);
             continue;
         }
         assert!(warned, "moved in silence: {context}");
         let place = Zone::ALL.iter().position(|other| *other == zone);
         let mut lower = model::down_from(place.expect("a zone")).map(|place| Zone::ALL[place]);
-        if let Some(lower) = lower.find(|zone| machine.managed.contains(*zone)) {
+        if let Some(lower) = lower.find(|zone| machine.zones().contains(*zone)) {
             expected = expected.with(lower);
         }
     }
     if expected.is_empty() && machine.encryption == Encryption::Guest {
-        expected = machine.managed;
+        expected = machine.zones();
     }
     assert_eq!(some, expected, "{context}");
 }
@@ -237,35 +297,6 @@ fn zones<T>(values: &PerZone<T>, test: impl Fn(&T) -> bool) -> ZoneSet {
         .fold(ZoneSet::EMPTY, |set, (zone, _)| set.with(zone))
 }
 
-/// The options of a scenario; what does not parse counts as absent.
-fn options(scenario: &Scenario, machine: &Machine) -> Options {
-    let pool = scenario.pool.as_deref();
-    let size = scenario.size.as_deref();
-
-    Options {
-        pool: pool.and_then(|text| parse_pool(text, machine.page_size).ok()),
-        size: size.and_then(|text| parse_size(text).ok()),
-    }
-}
-
-/// The machine of a scenario, with numbers that a machine can have.
-fn machine(scenario: &Scenario) -> Machine {
-    let page_size = scenario
-        .page_size
-        .clamp(4 << 10, 256 << 10)
-        .next_power_of_two();
-    let max_chunk = page_size << (scenario.max_order % 14);
-
-    Machine {
-        page_size,
-        max_chunk,
-        total_ram: scenario.total_ram / page_size * page_size,
-        managed: ZoneSet::from_mask(scenario.managed % 8).expect("three bits"),
-        remap: scenario.remap,
-        encryption: match scenario.encryption % 3 {
-            0 => Encryption::None,
-            1 => Encryption::Host,
-            _ => Encryption::Guest,
-        },
-    }
+fn members(zones: ZoneSet) -> usize {
+    zones.mask().count_ones() as usize
 }

@@ -4,8 +4,12 @@
 //!
 //! - `options.rs`: what a text means;
 //! - `plans.rs`: which pools the options make on which machine, and what the log says;
+//! - `limits.rs`: the same for ranges, and how large the pools may be;
+//! - `machines.rs`: the machines of both;
 //! - `sizes.rs`: default sizes, chunks, growth.
 
+mod limits;
+mod machines;
 mod options;
 mod plans;
 mod sizes;

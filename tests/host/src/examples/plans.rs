@@ -5,10 +5,7 @@
 use crate::{
     checks::run,
     plan::{
-        zones::{
-            Zone,
-            ZoneSet, //
-        },
+        zones::PerZone,
         Plan, //
     },
     policy::{
@@ -18,85 +15,32 @@ use crate::{
             Bytes,
             Options, //
         },
-        Encryption,
         Machine, //
     },
 };
 
 use super::{
+    machines::{
+        board,
+        ARM,
+        ARM_64K,
+        BOARD,
+        CRASH,
+        CRASH_HIGH,
+        PC,
+        SEV,
+        SEV_CRASH,
+        SME, //
+    },
     G,
-    K,
-    M, //
-};
-
-const KERNEL: ZoneSet = ZoneSet::EMPTY.with(Zone::Kernel);
-const DMA: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma);
-const DMA32: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma32);
-
-/// x86_64 with all three zones, and nothing that needs pools.
-const PC: Machine = Machine {
-    page_size: 4 * K,
-    max_chunk: 4 * M,
-    total_ram: 6 * G,
-    managed: ZoneSet::ALL,
-    remap: false,
-    encryption: Encryption::None,
-};
-
-/// A crash kernel on x86_64, all of it below 4 GiB.
-const CRASH: Machine = Machine {
-    total_ram: 192 * M,
-    managed: DMA32,
-    ..PC
-};
-
-/// A crash kernel on x86_64, `crashkernel=…,high`.
-const CRASH_HIGH: Machine = Machine {
-    managed: KERNEL.with(Zone::Dma32),
-    ..CRASH
-};
-
-/// An encrypted host: SME.
-const SME: Machine = Machine {
-    encryption: Encryption::Host,
-    ..PC
-};
-
-/// An encrypted guest: SEV, TDX.
-const SEV: Machine = Machine {
-    encryption: Encryption::Guest,
-    ..PC
-};
-
-/// An encrypted guest's crash kernel.
-const SEV_CRASH: Machine = Machine {
-    encryption: Encryption::Guest,
-    ..CRASH
-};
-
-/// arm64 with devices that are not coherent.
-const ARM: Machine = Machine { remap: true, ..PC };
-
-/// arm64 with pages of 64 KiB, whose ZONE_DMA reaches to 4 GiB.
-const ARM_64K: Machine = Machine {
-    page_size: 64 * K,
-    max_chunk: 512 * M,
-    managed: KERNEL.with(Zone::Dma),
-    ..ARM
-};
-
-/// A small board with one zone.
-const BOARD: Machine = Machine {
-    total_ram: 2 * M,
-    managed: DMA,
-    ..ARM
+    K, //
 };
 
 /// Tells the tables that an option is absent.
-const NONE: &str = "absent";
+pub(super) const NONE: &str = "absent";
 
 /// `coherent_pool=`, `coherent_pool_size=`, machine; pools; lines of the log: `W` is a warning.
-type Row = (
+pub(super) type Row = (
     &'static str,
     &'static str,
     Machine,
@@ -120,9 +64,11 @@ const ABSENT: &[Row] = &[
     // The size is taken from coherent_pool_size.
     (NONE, "3M", ARM,        "kernel:3M dma:3M dma32:3M", &[]),
     (NONE, "4K", ARM,        "kernel:128K dma:128K dma32:128K", &["W DMA: coherent_pool_size=4K is not from 128K to 4M, using 128K"]),
-    // Even the default is cut where memory is tiny.
-    (NONE, NONE, Machine { total_ram: 300 * K, ..BOARD }, "dma:72K", &["W DMA: a pool of 128K is more than a quarter of memory, using 72K"]),
-    (NONE, NONE, Machine { total_ram: 8 * K, ..BOARD },   "dma:4K",  &["W DMA: a pool of 128K is more than a quarter of memory, using 4K"]),
+    // Even the default is cut where a zone is small, and nobody has to know.
+    (NONE, NONE, board(300 * K), "dma:72K", &[]),
+    (NONE, NONE, board(8 * K),   "dma:4K",  &[]),
+    (NONE, NONE, Machine { total_ram: 22 * G, ..ARM }, "kernel:4M dma:3840K dma32:4M", &[]),
+    (NONE, "4M", ARM,        "kernel:4M dma:3840K dma32:4M", &["W DMA: a dma pool of 4M is more than a quarter of its zone, using 3840K"]),
 ];
 
 #[rustfmt::skip]
@@ -158,11 +104,14 @@ const MASK: &[Row] = &[
     ("2",  "128K",  PC,         "dma:128K", &[]),
     ("2",  "127K",  PC,         "dma:128K", &["W DMA: coherent_pool_size=127K is not from 128K to 4M, using 128K"]),
     ("2",  "0",     PC,         "dma:128K", &["W DMA: coherent_pool_size=0 is not from 128K to 4M, using 128K"]),
-    ("2",  "4M",    PC,         "dma:4M", &[]),
-    ("2",  "4097K", PC,         "dma:4M", &["W DMA: coherent_pool_size=4097K is not from 128K to 4M, using 4M"]),
-    ("2",  "1G",    PC,         "dma:4M", &["W DMA: coherent_pool_size=1G is not from 128K to 4M, using 4M"]),
+    ("4",  "4M",    PC,         "dma32:4M", &[]),
+    ("4",  "4097K", PC,         "dma32:4M", &["W DMA: coherent_pool_size=4097K is not from 128K to 4M, using 4M"]),
+    ("4",  "1G",    PC,         "dma32:4M", &["W DMA: coherent_pool_size=1G is not from 128K to 4M, using 4M"]),
+    ("2",  "4M",    PC,         "dma:3840K", &["W DMA: coherent_pool=2: a dma pool of 4M is more than a quarter of its zone, using 3840K"]),
+    ("2",  NONE,    Machine { total_ram: 22 * G, ..PC },
+                                "dma:3840K", &[]),
     ("2",  "131073", PC,        "dma:132K", &[]),
-    ("2",  "1M",    BOARD,      "dma:512K", &["W DMA: coherent_pool=2: a pool of 1M is more than a quarter of memory, using 512K"]),
+    ("2",  "1M",    BOARD,      "dma:512K", &["W DMA: coherent_pool=2: a dma pool of 1M is more than a quarter of its zone, using 512K"]),
     // A zone without memory: the next lower one, and never nothing in silence.
     ("1",  NONE,    CRASH,      "dma32:128K", &["W DMA: coherent_pool=1: no memory in the zone of the kernel pool, making the dma32 pool"]),
     ("5",  NONE,    CRASH,      "dma32:128K", &["W DMA: coherent_pool=5: no memory in the zone of the kernel pool, left to the dma32 pool"]),
@@ -174,7 +123,7 @@ const MASK: &[Row] = &[
     ("1",  NONE,    BOARD,      "dma:128K",   &["W DMA: coherent_pool=1: no memory in the zone of the kernel pool, making the dma pool"]),
     ("7",  NONE,    BOARD,      "dma:128K",   &["W DMA: coherent_pool=7: no memory in the zone of the kernel pool, left to the dma pool",
                                                 "W DMA: coherent_pool=7: no memory in the zone of the dma32 pool, left to the dma pool"]),
-    ("4",  NONE,    Machine { managed: KERNEL, ..PC },
+    ("4",  NONE,    Machine { managed: PerZone([6 * G, 0, 0]), ..PC },
                                 "none",       &["W DMA: coherent_pool=4: no memory in the zone of the dma32 pool or below, not making it"]),
     // A guest keeps pools even so.
     ("2",  NONE,    SEV_CRASH,  "dma32:128K", &["W DMA: coherent_pool=2: no memory in the zone of the dma pool or below, not making it",
@@ -195,15 +144,19 @@ const SIZE: &[Row] = &[
     ("2M",    NONE, SEV_CRASH,  "dma32:2M", &[]),
     // Exact: neither a power of two nor one block.
     ("3M",    NONE, PC,         "kernel:3M dma:3M dma32:3M", &[]),
-    ("16M",   NONE, PC,         "kernel:16M dma:16M dma32:16M", &[]),
+    ("16M",   NONE, ARM_64K,    "kernel:16M dma:16M", &[]),
     ("5000",  NONE, PC,         "kernel:8K dma:8K dma32:8K", &[]),
     ("96K",   NONE, ARM_64K,    "kernel:128K dma:128K", &[]),
-    // At most a quarter of memory.
+    // At most a quarter of the zone.
+    ("3840K", NONE, PC,         "kernel:3840K dma:3840K dma32:3840K", &[]),
+    ("16M",   NONE, PC,         "kernel:16M dma:3840K dma32:16M", &["W DMA: coherent_pool=16M: a dma pool of 16M is more than a quarter of its zone, using 3840K"]),
     ("48M",   NONE, CRASH,      "dma32:48M", &[]),
-    ("49M",   NONE, CRASH,      "dma32:48M", &["W DMA: coherent_pool=49M: a pool of 49M is more than a quarter of memory, using 48M"]),
-    ("15E",   NONE, CRASH,      "dma32:48M", &["W DMA: coherent_pool=15E: a pool of 15E is more than a quarter of memory, using 48M"]),
+    ("49M",   NONE, CRASH,      "dma32:48M", &["W DMA: coherent_pool=49M: a dma32 pool of 49M is more than a quarter of its zone, using 48M"]),
+    ("48M",   NONE, CRASH_HIGH, "kernel:32M dma32:16M", &["W DMA: coherent_pool=48M: a kernel pool of 48M is more than a quarter of its zone, using 32M",
+                                                          "W DMA: coherent_pool=48M: a dma32 pool of 48M is more than a quarter of its zone, using 16M"]),
+    ("15E",   NONE, CRASH,      "dma32:48M", &["W DMA: coherent_pool=15E: a dma32 pool of 15E is more than a quarter of its zone, using 48M"]),
     ("18446744073709551615", NONE, CRASH,
-                                "dma32:48M", &["W DMA: coherent_pool=18446744073709551615: a pool of 18446744073709551615 is more than a quarter of memory, using 48M"]),
+                                "dma32:48M", &["W DMA: coherent_pool=18446744073709551615: a dma32 pool of 18446744073709551615 is more than a quarter of its zone, using 48M"]),
     ("2M",    "1M", CRASH,      "dma32:2M",  &["  DMA: coherent_pool_size=1M ignored next to coherent_pool=2M"]),
     ("2M",    "9G", CRASH,      "dma32:2M",  &["  DMA: coherent_pool_size=9G ignored next to coherent_pool=2M"]),
 ];
@@ -219,25 +172,43 @@ const LIST: &[Row] = &[
     ("dma:64K,kernel",     "9M", PC,    "kernel:1M dma:64K", &["  DMA: coherent_pool_size=9M ignored next to coherent_pool=kernel,dma:64K"]),
     // A zone without memory: the next lower one takes the size along.
     ("kernel:2M",          NONE, CRASH, "dma32:2M", &["W DMA: coherent_pool=kernel:2M: no memory in the zone of the kernel pool, making the dma32 pool"]),
-    ("kernel:2M,dma32:1M", NONE, CRASH, "dma32:1M", &["W DMA: coherent_pool=kernel:2M,dma32:1M: no memory in the zone of the kernel pool, left to the dma32 pool"]),
     ("dma:2M",             NONE, CRASH, "none",     &["W DMA: coherent_pool=dma:2M: no memory in the zone of the dma pool or below, not making it"]),
-    // Two that end up in one zone: the larger size.
+    // Two that end up in one zone: the larger size, also where one of them is at home.
+    ("kernel:2M,dma32:64K", NONE, CRASH, "dma32:2M", &["W DMA: coherent_pool=kernel:2M,dma32:64K: no memory in the zone of the kernel pool, left to the dma32 pool"]),
+    ("kernel:1M,dma32:2M", NONE, CRASH, "dma32:2M", &["W DMA: coherent_pool=kernel:1M,dma32:2M: no memory in the zone of the kernel pool, left to the dma32 pool"]),
+    ("kernel:2M,dma32",    NONE, CRASH, "dma32:2M", &["W DMA: coherent_pool=kernel:2M,dma32: no memory in the zone of the kernel pool, left to the dma32 pool"]),
     ("kernel:64K,dma32:96K", NONE, BOARD, "dma:96K", &["W DMA: coherent_pool=kernel:64K,dma32:96K: no memory in the zone of the kernel pool, making the dma pool",
                                                        "W DMA: coherent_pool=kernel:64K,dma32:96K: no memory in the zone of the dma32 pool, making the dma pool"]),
     ("kernel:96K,dma32:64K", NONE, BOARD, "dma:96K", &["W DMA: coherent_pool=kernel:96K,dma32:64K: no memory in the zone of the kernel pool, making the dma pool",
                                                        "W DMA: coherent_pool=kernel:96K,dma32:64K: no memory in the zone of the dma32 pool, making the dma pool"]),
-    ("dma:1G,dma32:1M",    NONE, Machine { total_ram: G, ..PC },
-                                          "dma:256M dma32:1M", &["W DMA: coherent_pool=dma:1G,dma32:1M: a pool of 1G is more than a quarter of memory, using 256M"]),
+    // The bound is that of the zone that a pool ends up in, and is said once.
+    ("dma:1G,dma32:1M",    NONE, PC,    "dma:3840K dma32:1M", &["W DMA: coherent_pool=dma:1G,dma32:1M: a dma pool of 1G is more than a quarter of its zone, using 3840K"]),
+    ("kernel:1G,dma32:96M", NONE, CRASH, "dma32:48M", &["W DMA: coherent_pool=kernel:1G,dma32:96M: no memory in the zone of the kernel pool, left to the dma32 pool",
+                                                        "W DMA: coherent_pool=kernel:1G,dma32:96M: a dma32 pool of 1G is more than a quarter of its zone, using 48M"]),
+    // A default that is cut is worth a line only if a size that somebody typed is cut with it.
+    ("kernel:64K,dma",     NONE, Machine { total_ram: 22 * G, ..PC },
+                                        "kernel:64K dma:3840K", &[]),
     ("dma:64K",            NONE, SEV_CRASH, "dma32:128K", &["W DMA: coherent_pool=dma:64K: no memory in the zone of the dma pool or below, not making it",
                                                             "W DMA: coherent_pool=dma:64K overridden, an encrypted guest cannot do I/O without atomic pools: making them of the smallest size"]),
 ];
 
-/// Prints a plan as the tables write it.
-fn pools(plan: &Plan) -> String {
+/// Prints a plan as the tables write it: a ceiling only where it is no quarter of the zone.
+fn pools(plan: &Plan, machine: &Machine) -> String {
     let pools: Vec<String> = plan
         .pools
         .iter()
-        .filter_map(|(zone, size)| size.map(|size| format!("{}:{}", zone.name(), Bytes(size))))
+        .filter_map(|(zone, pool)| {
+            let pool = (*pool)?;
+            let pages = machine.managed.get(zone) / 4 / machine.page_size;
+            let min = Bytes(pool.min);
+            let max = Bytes(pool.max);
+
+            Some(if pool.max == pages.max(1) * machine.page_size {
+                format!("{}:{min}", zone.name())
+            } else {
+                format!("{}:{min}-{max}", zone.name())
+            })
+        })
         .collect();
 
     match (pools.is_empty(), plan.disabled) {
@@ -248,7 +219,7 @@ fn pools(plan: &Plan) -> String {
     }
 }
 
-fn check(rows: &[Row]) {
+pub(super) fn check(rows: &[Row]) {
     for (pool, size, machine, expected, lines) in rows {
         let given = |text: &'static str| (text != NONE).then_some(text.as_bytes());
         let parse = |text| parse_pool(text, machine.page_size).expect("a valid coherent_pool");
@@ -263,7 +234,7 @@ fn check(rows: &[Row]) {
             .collect();
         let row = format!("coherent_pool={pool} coherent_pool_size={size} {machine:?}");
 
-        assert_eq!(pools(&plan), *expected, "{row}");
+        assert_eq!(pools(&plan, machine), *expected, "{row}");
         assert_eq!(messages, *lines, "{row}");
     }
 }
