@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All memory of a zone, taken from the page allocator and kept: a pool of that
- * zone cannot grow meanwhile. Nothing is judged here.
+ * All memory of a zone, or all but some, taken from the page allocator and kept: a
+ * pool of that zone cannot grow meanwhile. Nothing is judged here.
  */
 #include <linux/gfp.h>
+#include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
@@ -42,31 +43,56 @@ static int hog_zone(enum dpt_pool pool)
 	return hogged_pages ? 0 : -ENOMEM;
 }
 
+static void put(struct page *page)
+{
+	unsigned int order = page_private(page);
+
+	list_del(&page->lru);
+	set_page_private(page, 0);
+	__free_pages(page, order);
+	hogged_pages -= 1UL << order;
+}
+
 static int give_back(void)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, &hogged, lru) {
-		unsigned int order = page_private(page);
-
-		list_del(&page->lru);
-		set_page_private(page, 0);
-		__free_pages(page, order);
-	}
-	hogged_pages = 0;
+	list_for_each_entry_safe(page, next, &hogged, lru)
+		put(page);
 	return 0;
 }
 
+/* Of the largest blocks, so that what is free is in few pieces */
+static void leave(unsigned long long bytes)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe_reverse(page, next, &hogged, lru) {
+		unsigned int order = page_private(page);
+
+		if (PAGE_SIZE << order > bytes)
+			continue;
+		bytes -= PAGE_SIZE << order;
+		put(page);
+	}
+}
+
+/* free, or POOL [BYTES]: all of its zone, but for so many bytes */
 int dpt_hog_command(char *text)
 {
+	char *bytes = text;
 	enum dpt_pool pool;
+	int ret;
 
 	if (!strcmp(text, "free"))
 		return give_back();
-	pool = dpt_pool_by_name(text);
+	pool = dpt_pool_by_name(strsep(&bytes, " "));
 	if (pool == DPT_NONE || !list_empty(&hogged))
 		return -EINVAL;
-	return hog_zone(pool);
+	ret = hog_zone(pool);
+	if (!ret && bytes)
+		leave(memparse(bytes, NULL));
+	return ret;
 }
 
 void dpt_hog_show(struct seq_file *m)
