@@ -36,8 +36,8 @@ use crate::{
         Pools, //
     },
     report::{
-        debugfs::Debugfs,
-        failure::bad_free, //
+        failure::bad_free,
+        trace, //
     },
     Published, //
 };
@@ -68,7 +68,8 @@ unsafe extern "C" fn rust_dma_pool_create(plan: *const bindings::dma_pool_plan) 
         Ok(pools) => {
             pools.log(&plan);
             // What is built in stays.
-            forget(Debugfs::new(&pools));
+            #[cfg(CONFIG_DEBUG_FS)]
+            forget(crate::report::debugfs::Debugfs::new(&pools));
             forget(Published::new(pools));
             0
         }
@@ -101,6 +102,10 @@ unsafe extern "C" fn dma_alloc_from_pool(
     attrs: c_ulong,
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
+    if trace::traces_allocs() {
+        // SAFETY: As promised by the caller.
+        return unsafe { alloc_or_report(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+    }
     if phys_addr_ok.is_some() {
         // SAFETY: As promised by the caller.
         return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
@@ -113,9 +118,11 @@ unsafe extern "C" fn dma_alloc_from_pool(
 
     match taken {
         // SAFETY: As promised by the caller.
-        Some((block, true)) => unsafe { zeroed(block, cpu_addr) },
+        Some((block, 0)) => unsafe { zeroed(block, cpu_addr) },
         // SAFETY: As promised by the caller.
-        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        Some((block, unsettled)) => unsafe {
+            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
+        },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) },
     }
@@ -138,9 +145,11 @@ unsafe fn alloc_run_or_more(
 
     match taken {
         // SAFETY: As promised by the caller.
-        Some((block, true)) => unsafe { zeroed(block, cpu_addr) },
+        Some((block, 0)) => unsafe { zeroed(block, cpu_addr) },
         // SAFETY: As promised by the caller.
-        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        Some((block, unsettled)) => unsafe {
+            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
+        },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_or_report(dev, size, cpu_addr, gfp, attrs, None) },
     }
@@ -157,9 +166,10 @@ unsafe fn settle(
     page: NonNull<bindings::page>,
     size: usize,
     cpu_addr: *mut *mut c_void,
+    unsettled: usize,
 ) -> *mut bindings::page {
     // It fails for modules alone.
-    let _ = entry::settle(virt, size);
+    let _ = entry::settle(virt, size, unsettled);
 
     // SAFETY: As promised by the caller.
     unsafe { zeroed(Block { virt, page, size }, cpu_addr) }
@@ -213,7 +223,7 @@ unsafe fn alloc_or_report(
         Ok(block) => unsafe { zeroed(block, cpu_addr) },
         Err(failure) => {
             // SAFETY: As promised by the caller.
-            unsafe { failure.report(dev, gfp) };
+            unsafe { failure.report(dev, size, gfp) };
             null_mut()
         }
     }
@@ -249,7 +259,7 @@ unsafe extern "C" fn __dma_free_from_pool(
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    if unsafe { entry::free_likely(start, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_likely(start, size) } {
         return true;
     }
     // SAFETY: As promised by the caller.
@@ -264,7 +274,7 @@ unsafe extern "C" fn __dma_free_from_pool(
 #[inline(never)]
 unsafe fn free_or_warn(dev: *mut bindings::device, start: *mut c_void, size: usize) -> bool {
     // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free(start, size) };
+    let free = unsafe { entry::free(dev, start, size) };
 
     // CAST: An address.
     // SAFETY: As promised by the caller.
@@ -283,7 +293,7 @@ unsafe extern "C" fn __dma_free_from_pool_page(
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    if unsafe { entry::free_page_likely(page, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_page_likely(page, size) } {
         return true;
     }
     // SAFETY: As promised by the caller.
@@ -302,7 +312,7 @@ unsafe fn free_page_or_warn(
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free_page(page, size) };
+    let free = unsafe { entry::free_page(dev, page, size) };
 
     // SAFETY: As promised by the caller.
     unsafe { freed(free, dev, bindings::page_to_phys(page), size) }

@@ -43,7 +43,7 @@ pub(crate) fn take_page(
     size: usize,
     gfp: bindings::gfp_t,
     attrs: c_ulong,
-) -> Option<(Block, bool)> {
+) -> Option<(Block, usize)> {
     crate::pools(guard)?.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs))
 }
 
@@ -54,16 +54,16 @@ pub(crate) fn take_run(
     size: usize,
     gfp: bindings::gfp_t,
     attrs: c_ulong,
-) -> Option<(Block, bool)> {
+) -> Option<(Block, usize)> {
     crate::pools(guard)?.take_run(guard, size, WantedZone::of(gfp), Kind::of(attrs))
 }
 
 /// As [`Pools::settle`](crate::pool::Pools::settle), for what [`take_page`] or [`take_run`] took.
-pub(crate) fn settle(virt: NonNull<u8>, size: usize) -> Result<(), Failure> {
+pub(crate) fn settle(virt: NonNull<u8>, size: usize, unsettled: usize) -> Result<(), Failure> {
     let guard = rcu::read_lock();
 
     crate::pools(&guard).map_or(Ok(()), |pools| {
-        pools.settle(&guard, virt.as_ptr() as usize, size)
+        pools.settle(&guard, virt.as_ptr() as usize, size, unsettled)
     })
 }
 
@@ -87,7 +87,8 @@ pub(crate) unsafe fn alloc_page(
     crate::pools(guard)?.alloc_page(guard, &request)
 }
 
-/// Finds memory for any request. It is not zeroed. Any context but NMI; takes no lock.
+/// Finds memory for any request. It is not zeroed. Any context but NMI; takes no lock. This is also
+/// the way for those who trace.
 ///
 /// # Safety
 ///
@@ -131,12 +132,12 @@ pub(crate) unsafe fn free_likely(virt: *mut c_void, size: usize) -> bool {
 /// # Safety
 ///
 /// As [`Pools::free`](crate::pool::Pools::free).
-pub(crate) unsafe fn free(virt: *mut c_void, size: usize) -> Free {
+pub(crate) unsafe fn free(dev: *mut bindings::device, virt: *mut c_void, size: usize) -> Free {
     let guard = rcu::read_lock();
 
     // SAFETY: As promised by the caller.
     crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
-        pools.free(&guard, virt as usize, size)
+        pools.free(&guard, dev, virt as usize, size)
     })
 }
 
@@ -162,11 +163,15 @@ pub(crate) unsafe fn free_page_likely(page: *mut bindings::page, size: usize) ->
 /// # Safety
 ///
 /// As [`Pools::free_page`](crate::pool::Pools::free_page).
-pub(crate) unsafe fn free_page(page: *mut bindings::page, size: usize) -> Free {
+pub(crate) unsafe fn free_page(
+    dev: *mut bindings::device,
+    page: *mut bindings::page,
+    size: usize,
+) -> Free {
     let guard = rcu::read_lock();
 
     // SAFETY: As promised by the caller.
     crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
-        pools.free_page(&guard, page, size)
+        pools.free_page(&guard, dev, page, size)
     })
 }

@@ -36,11 +36,11 @@ use crate::{
         Pools, //
     },
     report::{
-        debugfs::Debugfs,
         failure::{
             self,
             Failure, //
         },
+        trace, //
     },
     Published, //
 };
@@ -184,7 +184,8 @@ impl Drop for Registration {
 /// No block is out when it goes, as blocks pin the module.
 pub(crate) struct RustDmaPool {
     // First, so that nobody reads sizes of pools that are going away.
-    _debugfs: Debugfs,
+    #[cfg(CONFIG_DEBUG_FS)]
+    _debugfs: crate::report::debugfs::Debugfs,
     // Then their memory, before the C pools ask for theirs: a zone may not have room for both.
     _pools: Published,
     _registration: Registration,
@@ -209,14 +210,17 @@ impl kernel::Module for RustDmaPool {
 
         let plan = platform::plan(&options);
         let pools = Pools::new(&plan)?;
-
-        pools.log(&plan);
         let published = Published::new(pools.clone());
         // The last that can fail: blocks may be out from here on.
         let registration = Registration::new()?;
 
+        // Only now has the memory of the C pools gone back, without which a zone may be too tight.
+        pools.fill(&plan);
+        pools.log(&plan);
+
         Ok(Self {
-            _debugfs: Debugfs::new(&pools),
+            #[cfg(CONFIG_DEBUG_FS)]
+            _debugfs: crate::report::debugfs::Debugfs::new(&pools),
             _pools: published,
             _registration: registration,
         })
@@ -248,6 +252,10 @@ unsafe extern "C" fn alloc(
     attrs: c_ulong,
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
+    if trace::traces_allocs() {
+        // SAFETY: As promised by the caller.
+        return unsafe { alloc_or_error(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+    }
     if phys_addr_ok.is_some() {
         // SAFETY: As promised by the caller.
         return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
@@ -260,9 +268,11 @@ unsafe extern "C" fn alloc(
 
     match taken {
         // SAFETY: As promised by the caller.
-        Some((block, true)) => unsafe { stored(block, cpu_addr) },
+        Some((block, 0)) => unsafe { stored(block, cpu_addr) },
         // SAFETY: As promised by the caller.
-        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        Some((block, unsettled)) => unsafe {
+            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
+        },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) },
     }
@@ -285,9 +295,11 @@ unsafe fn alloc_run_or_more(
 
     match taken {
         // SAFETY: As promised by the caller.
-        Some((block, true)) => unsafe { stored(block, cpu_addr) },
+        Some((block, 0)) => unsafe { stored(block, cpu_addr) },
         // SAFETY: As promised by the caller.
-        Some((block, false)) => unsafe { settle(block.virt, block.page, block.size, cpu_addr) },
+        Some((block, unsettled)) => unsafe {
+            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
+        },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_or_error(dev, size, cpu_addr, gfp, attrs, None) },
     }
@@ -304,8 +316,9 @@ unsafe fn settle(
     page: NonNull<bindings::page>,
     size: usize,
     cpu_addr: *mut *mut c_void,
+    unsettled: usize,
 ) -> *mut bindings::page {
-    match entry::settle(virt, size) {
+    match entry::settle(virt, size, unsettled) {
         Ok(()) => {
             // SAFETY: As promised by the caller.
             unsafe { cpu_addr.write(virt.as_ptr().cast()) };
@@ -384,18 +397,23 @@ unsafe fn stored(block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::pag
 /// As [`Failure::report`].
 unsafe extern "C" fn report(
     dev: *mut bindings::device,
-    _size: usize,
+    size: usize,
     gfp: bindings::gfp_t,
     error: c_int,
 ) {
-    let failures = [Failure::Exhausted, Failure::Missing, Failure::Disabled];
+    let failures = [
+        Failure::Exhausted,
+        Failure::NotAddressable,
+        Failure::Missing,
+        Failure::Disabled,
+    ];
 
     if let Some(failure) = failures
         .into_iter()
         .find(|failure| errno(*failure).to_errno() == error)
     {
         // SAFETY: As promised by the caller.
-        unsafe { failure.report(dev, gfp) };
+        unsafe { failure.report(dev, size, gfp) };
     }
 }
 
@@ -403,6 +421,7 @@ unsafe extern "C" fn report(
 fn errno(failure: Failure) -> Error {
     match failure {
         Failure::Exhausted => ENOMEM,
+        Failure::NotAddressable => EFAULT,
         Failure::Missing => ENODEV,
         Failure::Disabled => EPERM,
         Failure::NotServing => EAGAIN,
@@ -415,13 +434,13 @@ fn errno(failure: Failure) -> Error {
 /// # Safety
 ///
 /// As [`entry::free`]. Under RCU.
-unsafe extern "C" fn free(start: *mut c_void, size: usize) -> c_int {
+unsafe extern "C" fn free(dev: *mut bindings::device, start: *mut c_void, size: usize) -> c_int {
     // SAFETY: As promised by the caller.
-    if unsafe { entry::free_likely(start, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_likely(start, size) } {
         return 1;
     }
     // SAFETY: As promised by the caller.
-    freed(unsafe { entry::free(start, size) })
+    freed(unsafe { entry::free(dev, start, size) })
 }
 
 /// `dma_pool_provider.free_page`, as [`free`].
@@ -429,13 +448,17 @@ unsafe extern "C" fn free(start: *mut c_void, size: usize) -> c_int {
 /// # Safety
 ///
 /// As [`entry::free_page`]. Under RCU.
-unsafe extern "C" fn free_page(page: *mut bindings::page, size: usize) -> c_int {
+unsafe extern "C" fn free_page(
+    dev: *mut bindings::device,
+    page: *mut bindings::page,
+    size: usize,
+) -> c_int {
     // SAFETY: As promised by the caller.
-    if unsafe { entry::free_page_likely(page, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_page_likely(page, size) } {
         return 1;
     }
     // SAFETY: As promised by the caller.
-    freed(unsafe { entry::free_page(page, size) })
+    freed(unsafe { entry::free_page(dev, page, size) })
 }
 
 fn freed(free: Free) -> c_int {

@@ -33,6 +33,7 @@ use kernel::sync::{
 use crate::{
     pool::{
         growth,
+        shrinker::Shrinker,
         Pools, //
     },
     sync::read_once,
@@ -85,12 +86,19 @@ const __LOG_PREFIX: &[u8] = b"rust_dma_pool\0";
 static POOLS: Atomic<*mut Pools> = Atomic::new(null_mut());
 
 /// Pools that serve requests, for as long as this object lives. There is one at a time.
-struct Published(Arc<Pools>);
+struct Published {
+    pools: Arc<Pools>,
+    /// Taken away before the worker is stopped, which it starts.
+    shrinker: Option<Shrinker>,
+}
 
 impl Published {
     fn new(pools: Arc<Pools>) -> Self {
         POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
-        Self(pools)
+        Self {
+            shrinker: Shrinker::new(&pools),
+            pools,
+        }
     }
 }
 
@@ -99,8 +107,9 @@ impl Drop for Published {
     fn drop(&mut self) {
         POOLS.store(null_mut(), Relaxed);
         rcu::synchronize_rcu();
-        // Nobody is left who could ask for growth.
-        growth::stop(&self.0);
+        drop(self.shrinker.take());
+        // Nobody is left who could start it.
+        growth::stop(&self.pools);
     }
 }
 

@@ -50,6 +50,7 @@ use kernel::{
 };
 
 use super::bits::{
+    largest_run,
     lowest_clear,
     mask,
     words_of,
@@ -467,9 +468,14 @@ impl Allocator {
     /// Takes all pages, if none is out.
     ///
     /// May fail for a moment after the last one came back. Any context; takes no lock.
-    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     pub(crate) fn claim(&self) -> bool {
         self.alloc_anywhere(self.pages) == Some(0)
+    }
+
+    /// Undoes [`claim`](Self::claim).
+    pub(crate) fn unclaim(&self) {
+        // They are out: whoever claims them gives them back.
+        let _ = self.free(0, self.pages);
     }
 
     /// Returns whether no page is out, as far as can be told while others allocate and free.
@@ -482,11 +488,30 @@ impl Allocator {
     }
 
     /// Pages that are not out, as far as can be told while others allocate and free.
-    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    #[cfg(any(CONFIG_DMA_POOL_RUST_KUNIT_TEST, CONFIG_DEBUG_FS))]
     pub(crate) fn free_pages(&self) -> usize {
         (0..words_of(self.pages))
             .map(|index| read_once(self.word(index)).count_zeros() as usize)
             .sum()
+    }
+
+    /// Pages of the largest block that can be had, as far as can be told: whole words, or a power of
+    /// two.
+    pub(crate) fn largest_free(&self) -> usize {
+        let (mut largest, mut words) = (0, 0usize);
+
+        for index in 0..words_of(self.pages) {
+            let free = !read_once(self.word(index));
+
+            if free == usize::MAX {
+                words = words.wrapping_add(1);
+                largest = largest.max(words.wrapping_mul(WORD));
+                continue;
+            }
+            words = 0;
+            largest = largest.max(largest_run(free));
+        }
+        largest
     }
 }
 

@@ -80,6 +80,15 @@ pub(super) fn lowest_clear(word: usize) -> usize {
     !word & word.wrapping_add(1)
 }
 
+/// Pages of the largest run of a power of two that fits into a word, given its free pages.
+pub(super) fn largest_run(free: usize) -> usize {
+    (0..=WORD.ilog2())
+        .rev()
+        .map(|order| 1usize.wrapping_shl(order))
+        .find(|count| Run::new(*count).is_some_and(|run| run.places(free) != 0))
+        .unwrap_or(0)
+}
+
 /// Words of a bitmap of so many pages.
 #[inline(always)]
 pub(super) const fn words_of(pages: usize) -> usize {

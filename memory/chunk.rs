@@ -17,6 +17,7 @@ use kernel::{
     prelude::*, //
 };
 
+pub(crate) use super::chunk_memory::NewError;
 use super::{
     allocator::{
         Allocator,
@@ -65,20 +66,20 @@ impl Chunk {
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if the zone has no such piece, or memory for the bookkeeping is missing; whatever
-    /// `set_memory_decrypted()` returns.
+    /// [`NewError`].
     pub(crate) fn new(
         zone: Zone,
         mut sizes: impl Iterator<Item = usize>,
         cc_shared: bool,
-    ) -> Result<Self> {
+    ) -> Result<Self, NewError> {
         let pages = sizes
             .find_map(|count| Pages::new(zone, count))
-            .ok_or(ENOMEM)?;
+            .ok_or(NewError::NoMemory)?;
         let (page, phys, count) = (pages.first(), pages.phys(), pages.count());
         let memory = ChunkMemory::new(pages, cc_shared)?;
         let virt = memory.virt();
-        let allocator = Allocator::new(virt.as_ptr() as usize, phys, count)?;
+        let allocator =
+            Allocator::new(virt.as_ptr() as usize, phys, count).map_err(|_| NewError::NoMemory)?;
         let size = count << PAGE_SHIFT;
 
         // INVARIANT: As just made.
@@ -98,7 +99,7 @@ impl Chunk {
     /// Makes a chunk of `count` pages.
     #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     pub(crate) fn of_pages(zone: Zone, count: usize) -> Result<Self> {
-        Self::new(zone, core::iter::once(count), false)
+        Ok(Self::new(zone, core::iter::once(count), false)?)
     }
 
     /// Size in bytes; whole pages.
@@ -211,6 +212,35 @@ impl Chunk {
     pub(crate) fn put_back(&self, page: usize, count: usize) {
         // It is out: only who takes it gives it back.
         let _ = self.free(page, count);
+    }
+
+    /// As [`Allocator::claim`].
+    pub(crate) fn claim(&self) -> bool {
+        self.allocator.claim()
+    }
+
+    /// As [`Allocator::unclaim`].
+    pub(crate) fn unclaim(&self) {
+        self.allocator.unclaim();
+    }
+
+    /// Bytes of the largest block that can be had, as far as can be told.
+    pub(crate) fn largest_free(&self) -> usize {
+        self.allocator.largest_free() << PAGE_SHIFT
+    }
+
+    /// Bytes that are out, as far as can be told.
+    #[cfg(CONFIG_DEBUG_FS)]
+    pub(crate) fn used(&self) -> usize {
+        let free = self.allocator.free_pages() << PAGE_SHIFT;
+
+        self.size().saturating_sub(free)
+    }
+
+    /// Where the memory is from.
+    #[cfg(CONFIG_DEBUG_FS)]
+    pub(crate) fn origin(&self) -> &'static str {
+        self.memory.origin()
     }
 
     /// Whether nothing is allocated.

@@ -10,13 +10,25 @@ use core::{
     ptr::NonNull, //
 };
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+
+use crate::plan::zones::PerZone;
 
 use super::{
     mapping::Mapping,
     pages::Pages,
     set_memory, //
 };
+
+/// Bytes that are lost for ever, by the zone whose pools they were for.
+pub(crate) static LEAKED: PerZone<Atomic<usize>> =
+    PerZone([Atomic::new(0), Atomic::new(0), Atomic::new(0)]);
 
 /// Who can read the pages where memory encryption is active.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +41,24 @@ enum State {
     Unknown,
 }
 
+/// Why there is no new chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NewError {
+    /// The zone has no such piece, or memory for the bookkeeping is missing.
+    NoMemory,
+    /// Its pages could not be decrypted, and are lost.
+    Decryption,
+}
+
+impl From<NewError> for Error {
+    fn from(error: NewError) -> Self {
+        match error {
+            NewError::NoMemory => ENOMEM,
+            NewError::Decryption => EIO,
+        }
+    }
+}
+
 /// Mapped pages in the state that devices need.
 pub(super) struct ChunkMemory {
     // Dropped by hand: the mapping goes first, and the pages only follow when they are private.
@@ -39,8 +69,8 @@ pub(super) struct ChunkMemory {
 
 impl ChunkMemory {
     /// Maps `pages` and, if `cc_shared`, decrypts them.
-    pub(super) fn new(pages: Pages, cc_shared: bool) -> Result<Self> {
-        let mapping = Mapping::new(&pages, cc_shared)?;
+    pub(super) fn new(pages: Pages, cc_shared: bool) -> Result<Self, NewError> {
+        let mapping = Mapping::new(&pages, cc_shared).map_err(|_| NewError::NoMemory)?;
         let mut this = Self {
             mapping: ManuallyDrop::new(mapping),
             pages: ManuallyDrop::new(pages),
@@ -48,7 +78,7 @@ impl ChunkMemory {
         };
 
         if cc_shared {
-            this.decrypt()?;
+            this.decrypt().map_err(|_| NewError::Decryption)?;
         }
         Ok(this)
     }
@@ -56,6 +86,12 @@ impl ChunkMemory {
     /// Address at which the pages are mapped.
     pub(super) fn virt(&self) -> NonNull<u8> {
         self.mapping.virt
+    }
+
+    /// Where the pages are from.
+    #[cfg(CONFIG_DEBUG_FS)]
+    pub(super) fn origin(&self) -> &'static str {
+        self.pages.origin()
     }
 
     /// Whether the page allocator still counts the pages as given out.
@@ -103,10 +139,15 @@ impl Drop for ChunkMemory {
             // SAFETY: Not used again.
             State::Private => unsafe { ManuallyDrop::drop(&mut self.pages) },
             // Nobody else may ever get pages that a device or a host can still read.
-            _ => pr_warn!(
-                "DMA: leaking {} KiB of pool memory that cannot be encrypted again\n",
-                self.pages.size() >> 10
-            ),
+            _ => {
+                LEAKED
+                    .get(self.pages.zone())
+                    .add(self.pages.size(), Relaxed);
+                pr_warn!(
+                    "DMA: leaking {} KiB of pool memory that cannot be encrypted again\n",
+                    self.pages.size() >> 10
+                );
+            }
         }
     }
 }
@@ -196,7 +237,7 @@ mod tests {
         let kept = leaked.is_allocated();
 
         drop(ManuallyDrop::into_inner(leaked));
-        assert_eq!(result, Err(EIO));
+        assert_eq!(result, Err(NewError::Decryption));
         assert!(kept);
         Ok(())
     }

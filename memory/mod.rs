@@ -14,7 +14,7 @@
 mod allocator;
 pub(crate) mod bits;
 pub(crate) mod chunk;
-mod chunk_memory;
+pub(crate) mod chunk_memory;
 mod filter;
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 mod kunit;

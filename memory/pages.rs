@@ -37,6 +37,7 @@ enum Origin {
 pub(crate) struct Pages {
     page: NonNull<bindings::page>,
     count: usize,
+    zone: Zone,
     origin: Origin,
 }
 
@@ -68,6 +69,7 @@ impl Pages {
                 return Some(Self {
                     page,
                     count,
+                    zone,
                     origin: Origin::Cma,
                 });
             }
@@ -87,8 +89,24 @@ impl Pages {
         Some(Self {
             page,
             count,
+            zone,
             origin: Origin::Buddy,
         })
+    }
+
+    /// The zone that was asked.
+    pub(crate) fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    /// Where they are from, for people.
+    #[cfg(CONFIG_DEBUG_FS)]
+    pub(crate) fn origin(&self) -> &'static str {
+        match self.origin {
+            Origin::Buddy => "buddy",
+            #[cfg(CONFIG_DMA_CMA)]
+            Origin::Cma => "cma",
+        }
     }
 
     pub(crate) fn count(&self) -> usize {

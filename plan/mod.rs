@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The plan of the pools, and the words in which it and the pools are spoken of: [`zones`] and
-//! [`sizes`].
+//! The plan of the pools, how their size follows the load ([`control`]), and the words in which all
+//! of that is spoken of: [`zones`] and [`sizes`].
 //!
 //! Apart from [`policy`](crate::policy), which makes the plan: that is done once, and built in it is
 //! freed after boot, while this stays. Pure as well: nothing but `core`, callable in any context,
 //! and tested on the host. Sizes are in bytes where nothing else is said.
 
+pub(crate) mod control;
 pub(crate) mod sizes;
 pub(crate) mod zones;
 

@@ -63,31 +63,38 @@ pub(crate) fn creation(missing: usize, first: bool, page_size: usize, max_order:
     }
 }
 
-/// Returns the sizes to try when a pool of `pool_size` bytes grows, when `max_order` is the largest
-/// order there is.
+/// Returns the sizes to try when a pool of `pool_size` bytes grows that has `room` bytes to its
+/// ceiling, when `max_order` is the largest order there is.
 ///
-/// A pool that runs low (`failed_size` is 0) grows by its own size, or by as much of it as there is.
-/// After an allocation of `failed_size` bytes failed, the new chunk must hold that many; `None` when
-/// no chunk can. Any context.
+/// A pool that runs low (`failed_size` is 0) grows by its own size, or by as much of it as there is,
+/// but not by less than [`MIN_SIZE`], except for the last step to the ceiling. After an allocation of
+/// `failed_size` bytes failed, the new chunk must hold that many, and may be as small as that if there
+/// is no more. `None` when no chunk can hold it, or the ceiling is in the way. Any context.
 pub(crate) fn growth(
     pool_size: usize,
     failed_size: usize,
+    room: usize,
     page_size: usize,
     max_order: u32,
 ) -> Option<Sizes> {
-    let most = 1usize.checked_shl(max_order)?;
-    let smallest = failed_size
-        .checked_next_multiple_of(page_size)?
-        .checked_div(page_size)?
-        .checked_next_power_of_two()?;
+    let most = power_of_two(room.checked_div(page_size)?).min(1usize.checked_shl(max_order)?);
+    let piece = MIN_SIZE.checked_div(page_size)?.max(1).min(most);
+    let smallest = if failed_size == 0 {
+        piece
+    } else {
+        failed_size
+            .checked_next_multiple_of(page_size)?
+            .checked_div(page_size)?
+            .checked_next_power_of_two()?
+    };
 
-    if smallest > most {
+    if smallest > most || most == 0 {
         return None;
     }
     let largest = power_of_two(pool_size.checked_div(page_size)?).min(most);
 
     Some(Sizes {
-        largest: largest.max(smallest),
+        largest: largest.max(piece).max(smallest),
         smallest,
     })
 }

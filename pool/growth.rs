@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Growth in the background: a work item that adds chunks to pools that are low or were too full.
+//! The worker that lets the size of the pools follow the load: it adds chunks to pools that are low
+//! or were too full, and gives idle ones back.
 //!
-//! How much is tried is [`sizes::growth`]'s decision. A failure is not logged: the pool works as
-//! before. It is tried again when half of what is free now is gone, or a request fails: a zone that
-//! is out of memory is not searched anew for every allocation.
-
-use core::mem::forget;
+//! When that is and how much is [`control`](crate::plan::control)'s decision. Here it is done, and
+//! what cannot be mended is said, once.
+//!
+//! - Requests ask for the worker with [`schedule`], from any context; otherwise it comes when the
+//!   control wants to look again. There is one, and it holds the mutex of the controls.
+//! - The work item holds no reference on the pools: they [`stop`] it before they go.
 
 use kernel::{
-    bindings::{
-        self,
-        MAX_PAGE_ORDER, //
-    },
-    impl_has_work,
-    page::PAGE_SIZE,
+    bindings, impl_has_delayed_work,
     prelude::*,
     sync::{
         atomic::{
             Full,
             Relaxed, //
         },
-        Arc,
-        ArcBorrow, //
+        Arc, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Instant,
+        Monotonic, //
     },
     workqueue::{
-        Queue,
-        Work,
+        DelayedWork,
         WorkItem, //
     },
 };
@@ -37,15 +37,24 @@ use super::{
 };
 
 use crate::{
-    memory::chunk::Chunk,
-    plan::sizes::{
-        self,
-        Sizes, //
+    memory::chunk::{
+        Chunk,
+        NewError, //
     },
+    plan::{
+        control::{
+            Action,
+            Control,
+            Load, //
+        },
+        sizes::Sizes, //
+    },
+    report::trace,
+    sync::read_once,
 };
 
-impl_has_work! {
-    impl HasWork<Self> for Pools { self.growth }
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self> for Pools { self.growth }
 }
 
 impl WorkItem for Pools {
@@ -54,11 +63,11 @@ impl WorkItem for Pools {
     fn run(this: Arc<Self>) {
         // First: what happens from here on is seen by the next run.
         this.growth_queued.store(false, Relaxed);
-        for (_, pool) in this.pools.iter() {
-            if let Some(pool) = pool {
-                this.grow(pool);
-            }
+        if let Some(ms) = this.follow_load() {
+            queue(&this, ms);
         }
+        // It was lent.
+        let _ = Arc::into_raw(this);
     }
 }
 
@@ -73,258 +82,199 @@ impl Pool {
 }
 
 impl Pools {
-    /// Adds a chunk to a pool that is low, or full to a request that failed since the last time.
+    /// Lets the size of all pools follow the load. Returns after how many milliseconds it wants to
+    /// be called again.
     ///
     /// Process context; may sleep.
-    pub(super) fn grow(&self, pool: &Arc<Pool>) {
-        // Nobody asks while a chunk is added, which takes a grace period. All of it may be out by
-        // then.
-        while self.grow_once(pool) && pool.is_low() {}
+    pub(super) fn follow_load(&self) -> Option<u64> {
+        let mut controls = self.controls.lock();
+        let mut pressure = self.pressure.xchg(false, Full);
+        let mut next = None;
+
+        for (zone, pool) in self.pools.iter() {
+            let (Some(pool), Some(control)) = (pool, controls.get_mut(zone)) else {
+                continue;
+            };
+            let wait = self.follow_load_of(pool, control, &mut pressure);
+
+            next = match (next, wait) {
+                (Some(next), Some(wait)) => Some(wait.min(next)),
+                (next, wait) => next.or(wait),
+            };
+        }
+        next
     }
 
-    /// Returns whether a chunk was added.
-    fn grow_once(&self, pool: &Arc<Pool>) -> bool {
-        let failed_size = pool.failed_size.xchg(0, Relaxed);
-        let size = pool.size.load(Relaxed);
-        let sizes_for = |wanted| sizes::growth(size, wanted, PAGE_SIZE, MAX_PAGE_ORDER);
-        // A request that no chunk can hold is forgotten, and changes nothing.
-        let failed = (failed_size != 0).then(|| sizes_for(failed_size)).flatten();
-        let mut added = false;
-
-        if let Some(sizes) = failed.or_else(|| pool.is_low().then(|| sizes_for(0)).flatten()) {
-            added = self.add_chunk(pool, sizes).is_ok();
-            let low_wmark = if added {
-                pool.initial()
-            } else {
-                pool.avail() / 2
+    fn follow_load_of(
+        &self,
+        pool: &Arc<Pool>,
+        control: &mut Control,
+        pressure: &mut bool,
+    ) -> Option<u64> {
+        loop {
+            let load = Load {
+                now: self.now(),
+                size: read_once(&pool.size),
+                used: pool.used(),
+                peak: pool.take_peak(),
+                failed: pool.failed_size.xchg(0, Relaxed),
+                pressure: *pressure,
+            };
+            let goes_on = match control.look(&load) {
+                Action::Rest => false,
+                // A failure is followed by a back-off.
+                Action::Grow(sizes) => {
+                    self.grow(pool, control, sizes);
+                    true
+                }
+                Action::Shrink { keep } => self.shrink(pool, control, &load, keep),
             };
 
-            pool.low_wmark.store(low_wmark, Relaxed);
+            if control.reached_ceiling() {
+                say_ceiling(pool);
+            }
+            pool.reach.store(control.reach(load.size), Relaxed);
+            pool.watch();
+            if !goes_on {
+                return control.next_look(&load);
+            }
         }
-        pool.watch();
-        added
     }
 
     /// Adds a chunk, if there is memory for one that is of use.
-    fn add_chunk(&self, pool: &Arc<Pool>, sizes: Sizes) -> Result {
-        let chunk = Chunk::new(pool.zone, sizes, pool.kind.is_shared())?;
+    fn grow(&self, pool: &Arc<Pool>, control: &mut Control, sizes: Sizes) {
+        let start = Instant::<Monotonic>::now();
+        let result = Chunk::new(pool.zone, sizes, pool.kind.is_shared()).and_then(|chunk| {
+            let added = (chunk.size(), chunk.phys_of(0));
 
-        self.table.add(pool, chunk)
+            self.table
+                .add(pool, chunk, true)
+                .map_err(|_| NewError::NoMemory)?;
+            Ok(added)
+        });
+        let (size, phys) = result.unwrap_or((0, 0));
+
+        trace::grow(pool.zone, size, phys, start);
+        match result {
+            Ok(_) => {
+                pool.figures.growths.add(1, Relaxed);
+                control.grew(self.now(), Some(read_once(&pool.size)));
+            }
+            Err(error) => {
+                pool.figures.failed_growths.add(1, Relaxed);
+                control.grew(self.now(), None);
+                if error == NewError::Decryption {
+                    control.stop();
+                    pr_warn!(
+                        "DMA: the {} pool does not grow any more, as its memory cannot be decrypted\n",
+                        pool.zone.name()
+                    );
+                }
+            }
+        }
+    }
+
+    /// Gives an idle chunk back so that `keep` bytes stay, and returns whether there was one.
+    fn shrink(&self, pool: &Pool, control: &mut Control, load: &Load, keep: usize) -> bool {
+        let start = Instant::<Monotonic>::now();
+        let Ok(Some((size, phys))) = self.table.remove(pool, keep) else {
+            return false;
+        };
+
+        trace::shrink(pool.zone, size, phys, start);
+        pool.figures.shrinks.add(1, Relaxed);
+        control.shrunk(load);
+        true
+    }
+
+    /// Milliseconds since the pools exist.
+    fn now(&self) -> u64 {
+        // CAST: Not negative.
+        let now = self.since.elapsed().as_millis() as u64;
+        #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+        let now = now.wrapping_add(self.skipped.load(Relaxed) as u64);
+
+        now
+    }
+
+    /// The page allocator is short of memory: has the worker give back what is idle, if that is
+    /// anything. Returns how many pages that may be. Any context but NMI.
+    pub(super) fn idle_pages(&self) -> usize {
+        let idle = |pool: &Arc<Pool>| {
+            let needed = pool.used().saturating_add(pool.initial());
+
+            read_once(&pool.size).saturating_sub(needed)
+        };
+        let bytes: usize = self
+            .pools
+            .iter()
+            .map(|(_, pool)| pool.as_ref().map_or(0, idle))
+            .fold(0, usize::wrapping_add);
+
+        bytes >> kernel::page::PAGE_SHIFT
+    }
+
+    /// Has the worker give back at once what is idle. Any context but NMI.
+    pub(super) fn press(&self) {
+        self.pressure.store(true, Relaxed);
+        schedule(self);
     }
 }
 
-/// Queues the work item, unless it is queued. Any context but NMI.
+/// Says that a pool cannot grow as far as it should. Process context.
+fn say_ceiling(pool: &Pool) {
+    let size = read_once(&pool.size);
+
+    pr_warn!(
+        "DMA: the {name} pool is as large as it may be, {} KiB; coherent_pool={name}:{}K-{}K would let it grow further\n",
+        size >> 10,
+        pool.initial() >> 10,
+        size.saturating_mul(2) >> 10,
+        name = pool.zone.name(),
+    );
+}
+
+/// Has the worker run soon. Any context but NMI.
 #[cold]
-pub(super) fn schedule(pools: ArcBorrow<'_, Pools>) {
-    if pools.growth_queued.xchg(true, Full) {
-        return;
+pub(super) fn schedule(pools: &Pools) {
+    if !pools.growth_queued.xchg(true, Full) {
+        queue(pools, 0);
     }
+}
+
+/// Has the worker run after so many milliseconds, instead of when it would have. Any context but
+/// NMI.
+fn queue(pools: &Pools, ms: u64) {
+    // CAST: An hour at most.
+    let delay = msecs_to_jiffies(ms as u32);
+
     // The queue that C's `schedule_work()` uses.
     //
-    // SAFETY: The system's work queues are there before any initcall runs and never go away.
-    let queue = unsafe { Queue::from_raw(bindings::system_percpu_wq) };
-
-    // It is not queued, as only who sets the mark does that. To drop the reference would be no
-    // work for this context.
-    if let Err(pools) = queue.enqueue(Arc::from(pools)) {
-        forget(pools);
-    }
+    // SAFETY: The system's work queues are there before any initcall runs and never go away. The
+    // work item is initialised, and is stopped before it goes.
+    unsafe {
+        bindings::mod_delayed_work_on(
+            bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+            bindings::system_percpu_wq,
+            work(pools),
+            delay,
+        )
+    };
 }
 
-/// Keeps the work item from running, and waits until it does not.
+/// Keeps the worker from running, and waits until it does not.
 ///
-/// Process context; sleeps. Nobody may call [`schedule`] any more.
-pub(crate) fn stop(pools: &Arc<Pools>) {
+/// Process context; sleeps. It can be started again.
+pub(crate) fn stop(pools: &Pools) {
     // SAFETY: The work item is initialised and not moved.
-    let cancelled = unsafe { bindings::cancel_work_sync(Work::raw_get(&raw const pools.growth)) };
-
-    if cancelled {
-        pools.growth_queued.store(false, Relaxed);
-        // SAFETY: The reference that `enqueue` handed to the work queue, and that running the work
-        // item would have taken over.
-        drop(unsafe { Arc::from_raw(Arc::as_ptr(pools)) });
-    }
+    unsafe { bindings::cancel_delayed_work_sync(work(pools)) };
+    pools.growth_queued.store(false, Relaxed);
 }
 
-#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
-#[kunit_tests(rust_dma_pool_growth)]
-mod tests {
-    use super::*;
-    use crate::{
-        memory::set_memory::fault_injection,
-        plan::zones::{
-            Zone,
-            ZoneSet, //
-        },
-        pool::kunit::{
-            alloc,
-            dma32,
-            free,
-            never,
-            pools_in,
-            pools_with,
-            request_with,
-            SIZE, //
-        },
-        report::failure::Failure,
-    };
-    use kernel::{
-        sync::rcu,
-        time::{
-            delay::fsleep,
-            Delta, //
-        },
-    };
+fn work(pools: &Pools) -> *mut bindings::delayed_work {
+    // `struct delayed_work` begins with its `struct work_struct`.
+    const _: () = assert!(core::mem::offset_of!(bindings::delayed_work, work) == 0);
 
-    #[test]
-    fn is_low_once_something_is_taken() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let pool = dma32(&pools)?;
-        let before = pool.is_low();
-        let block = alloc(&pools, Zone::Dma32, PAGE_SIZE).map_err(|_| ENOMEM)?;
-
-        stop(&pools);
-        let during = pool.is_low() || pool.size.load(Relaxed) > SIZE;
-        let freed = free(&pools, &block, PAGE_SIZE);
-
-        assert_eq!((before, during, freed), (false, true, true));
-        assert!(!pool.is_low());
-        Ok(())
-    }
-
-    /// Another pool of the search order is as full, and yet not the one that is too small.
-    #[test]
-    fn the_pool_that_was_asked_has_to_grow() -> Result {
-        let pools = pools_in(ZoneSet::ALL, false)?;
-        let result = alloc(&pools, Zone::Kernel, 4 * SIZE).err();
-
-        stop(&pools);
-        assert_eq!(result, Some(Failure::Exhausted));
-        for (zone, pool) in pools.pools.iter() {
-            let pool = pool.as_ref().ok_or(EINVAL)?;
-            let failed_size = pool.failed_size.load(Relaxed);
-            // The work item may have run.
-            let asked = failed_size == 4 * SIZE || pool.size.load(Relaxed) > SIZE;
-
-            assert_eq!(asked, zone == Zone::Kernel);
-        }
-        Ok(())
-    }
-
-    /// More memory of the same zone is no better.
-    #[test]
-    fn a_device_that_rejects_all_does_not_make_it_grow() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let pool = dma32(&pools)?;
-        let picky = request_with(Some(never), Zone::Dma32, SIZE, false);
-        let result = pools.as_arc_borrow().alloc(&rcu::read_lock(), &picky).err();
-
-        stop(&pools);
-        assert_eq!(result, Some(Failure::Exhausted));
-        assert_eq!(pool.failed_size.load(Relaxed), 0);
-        assert_eq!(pool.size.load(Relaxed), SIZE);
-        // What was rejected is free again.
-        let all = alloc(&pools, Zone::Dma32, SIZE);
-        let freed = all.map(|block| free(&pools, &block, SIZE));
-
-        stop(&pools);
-        assert_eq!(freed, Ok(true));
-        Ok(())
-    }
-
-    /// All that a new chunk has may be out by the time that it is there.
-    #[test]
-    fn grows_until_it_is_not_low() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let pool = dma32(&pools)?;
-
-        pool.take(4 * SIZE);
-        pools.grow(pool);
-        let size = pool.size.load(Relaxed);
-
-        pool.forget(4 * SIZE);
-        assert!(size >= 5 * SIZE);
-        assert!(!pool.is_low());
-        Ok(())
-    }
-
-    /// A request that no chunk can hold does not stand in the way.
-    #[test]
-    fn grows_when_low_after_a_request_that_is_too_large() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let pool = dma32(&pools)?;
-
-        pool.take(SIZE);
-        pool.record_failure(usize::MAX / 2);
-        pools.grow(pool);
-        let size = pool.size.load(Relaxed);
-
-        pool.forget(SIZE);
-        assert_eq!(size, 2 * SIZE);
-        Ok(())
-    }
-
-    #[test]
-    fn remembers_the_largest_request_that_failed() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let pool = dma32(&pools)?;
-
-        pool.record_failure(2 * SIZE);
-        pool.record_failure(4 * SIZE);
-        pool.record_failure(SIZE);
-        assert_eq!(pool.failed_size.load(Relaxed), 4 * SIZE);
-        pools.grow(pool);
-        assert_eq!(pool.failed_size.load(Relaxed), 0);
-        assert!(pool.size.load(Relaxed) >= 5 * SIZE);
-        Ok(())
-    }
-
-    /// Nobody else gives back the reference of a work item that never ran.
-    #[test]
-    fn pools_go_although_they_were_about_to_grow() -> Result {
-        let before = fault_injection::shared_pages();
-
-        for _ in 0..8 {
-            let pools = pools_with(ZoneSet::EMPTY.with(Zone::Dma32), false, true)?;
-
-            schedule(pools.as_arc_borrow());
-            stop(&pools);
-        }
-        assert_eq!(fault_injection::shared_pages(), before);
-        Ok(())
-    }
-
-    /// Neither work that was waiting then, nor what it would add.
-    #[test]
-    fn nothing_grows_after_it_was_stopped() -> Result {
-        for _ in 0..4 {
-            let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-            let pool = dma32(&pools)?;
-
-            pool.record_failure(4 * SIZE);
-            schedule(pools.as_arc_borrow());
-            stop(&pools);
-            let size = pool.size.load(Relaxed);
-
-            fsleep(Delta::from_millis(5));
-            assert_eq!(pool.size.load(Relaxed), size);
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn grows_to_fit_a_request_that_failed() -> Result {
-        let pools = pools_in(ZoneSet::EMPTY.with(Zone::Dma32), false)?;
-        let first = alloc(&pools, Zone::Dma32, 4 * SIZE).err();
-
-        stop(&pools);
-        pools.grow(dma32(&pools)?);
-        let second = alloc(&pools, Zone::Dma32, 4 * SIZE);
-        let freed = second.map(|block| free(&pools, &block, 4 * SIZE));
-
-        stop(&pools);
-        assert_eq!(first, Some(Failure::Exhausted));
-        assert_eq!(freed, Ok(true));
-        Ok(())
-    }
+    // SAFETY: The pointer is that of a reference.
+    unsafe { DelayedWork::raw_as_work(&raw const pools.growth).cast() }
 }

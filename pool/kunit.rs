@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! KUnit tests of the pools as a whole, on pools of their own that serve nobody else; those of
-//! growth are in [`growth`], and make their pools here.
+//! growth are in [`kunit_growth`](super::kunit_growth), and make their pools here.
 
 use kernel::{
     bindings,
@@ -9,7 +9,6 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     sync::{
-        atomic::Relaxed,
         rcu,
         Arc, //
     },
@@ -128,13 +127,13 @@ mod tests {
         let want = |cc_shared| {
             let request = request_with(None, Zone::Kernel, 4 * SIZE, cc_shared);
 
-            pools.as_arc_borrow().alloc(&rcu::read_lock(), &request)
+            pools.alloc(&rcu::read_lock(), &request)
         };
         let private = want(false).err();
         let exhausted = want(true).err();
 
         growth::stop(&pools);
-        pools.grow(pools.pools.get(Zone::Dma32).as_ref().ok_or(EINVAL)?);
+        pools.follow_load();
         let grown = fault_injection::shared_pages();
         let freed = want(true).map(|block| free(&pools, &block, 4 * SIZE));
 
@@ -146,45 +145,6 @@ mod tests {
         assert!(grown - initial >= 4 * SIZE / PAGE_SIZE);
         assert_eq!(freed, Ok(true));
         assert_eq!(fault_injection::shared_pages(), before);
-        Ok(())
-    }
-
-    #[test]
-    fn pools_that_cannot_be_decrypted_are_not_made_and_do_not_grow() -> Result {
-        let zone = ZoneSet::EMPTY.with(Zone::Dma32);
-
-        fault_injection::fail(true, false);
-        let none = pools_with(zone, false, true);
-
-        fault_injection::fail(false, false);
-        let pools = pools_with(zone, false, true)?;
-        let pool = dma32(&pools)?;
-
-        fault_injection::fail(true, false);
-        pool.record_failure(4 * SIZE);
-        pools.grow(pool);
-        fault_injection::fail(false, false);
-        let size = pool.size.load(Relaxed);
-        let low_wmark = pool.low_wmark.load(Relaxed);
-
-        // It tries again when half of what was free is gone, and then it is as at first.
-        pool.take(SIZE / 2);
-        let still = pool.is_low();
-
-        pool.take(PAGE_SIZE);
-        let again = pool.is_low();
-
-        pools.grow(pool);
-        let grown = pool.size.load(Relaxed);
-
-        pool.forget(SIZE / 2 + PAGE_SIZE);
-        growth::stop(&pools);
-        assert!(none?.present.is_empty());
-        assert_eq!(size, SIZE);
-        assert_eq!(low_wmark, SIZE / 2);
-        assert_eq!((still, again), (false, true));
-        assert_eq!(grown, 2 * SIZE);
-        assert_eq!(pool.low_wmark.load(Relaxed), pool.initial());
         Ok(())
     }
 
@@ -211,17 +171,22 @@ pub(super) fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
 }
 
 pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
-    let limits = Limits {
-        min: SIZE,
-        max: usize::MAX,
-    };
-    let pools = PerZone(Zone::ALL).map(|_, zone| zones.contains(zone).then_some(limits));
+    Pools::new(&plan(zones, 64 << 20, disabled, cc_shared))
+}
 
-    Pools::new(&Plan {
-        pools,
+/// Pools that may grow to `max` bytes.
+pub(super) fn pools_up_to(zones: ZoneSet, max: usize) -> Result<Arc<Pools>> {
+    Pools::new(&plan(zones, max, false, false))
+}
+
+fn plan(zones: ZoneSet, max: usize, disabled: bool, cc_shared: bool) -> Plan {
+    let limits = Limits { min: SIZE, max };
+
+    Plan {
+        pools: PerZone::default().map(|zone, (): ()| zones.contains(zone).then_some(limits)),
         disabled,
         cc_shared,
-    })
+    }
 }
 
 fn request(zone: Zone, size: usize) -> AllocRequest {
@@ -265,37 +230,37 @@ pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: 
 /// The way of most requests where there is one, as the DMA layer goes it.
 pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
     let (guard, request) = (rcu::read_lock(), request(zone, size));
-    let pools = pools.as_arc_borrow();
+    let taken = pools
+        .take_page(&guard, size, request.zone, request.kind)
+        .or_else(|| pools.take_run(&guard, size, request.zone, request.kind));
 
-    match pools.take_page(&guard, size, request.zone, request.kind) {
-        Some((block, true)) => Ok(block),
-        Some((block, false)) => pools
-            .settle(&guard, block.virt.as_ptr() as usize, size)
+    match taken {
+        Some((block, 0)) => Ok(block),
+        Some((block, unsettled)) => pools
+            .settle(&guard, block.virt.as_ptr() as usize, size, unsettled)
             .map(|()| block),
-        None => match pools.take_run(&guard, size, request.zone, request.kind) {
-            Some((block, true)) => Ok(block),
-            Some((block, false)) => pools
-                .settle(&guard, block.virt.as_ptr() as usize, size)
-                .map(|()| block),
-            None => pools.alloc(&guard, &request),
-        },
+        None => pools.alloc(&guard, &request),
     }
 }
 
 pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
     let (guard, virt) = (rcu::read_lock(), block.virt.as_ptr() as usize);
+    let dev = core::ptr::null_mut();
 
     // SAFETY: The tests free what `alloc` returned, once, with its size.
-    unsafe { pools.free_likely(&guard, virt, size) || pools.free(&guard, virt, size) == Free::Done }
+    unsafe {
+        pools.free_likely(&guard, virt, size) || pools.free(&guard, dev, virt, size) == Free::Done
+    }
 }
 
 fn free_page(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
     let (guard, page) = (rcu::read_lock(), block.page.as_ptr());
+    let dev = core::ptr::null_mut();
 
     // SAFETY: As above.
     unsafe {
         pools.free_page_likely(&guard, page, size)
-            || pools.free_page(&guard, page, size) == Free::Done
+            || pools.free_page(&guard, dev, page, size) == Free::Done
     }
 }
 

@@ -7,26 +7,36 @@
 //! this one do the parts:
 //!
 //! - [`request`]: what a caller wants;
-//! - [`pool`]: one pool, what of it is out, and the pin on the module;
+//! - [`pool`] with [`count`]: one pool, what of it is out, and the pin on the module;
 //! - [`table`] with [`index`]: the chunks of all pools, found without a lock;
-//! - [`growth`]: the work item that adds chunks.
+//! - [`growth`] with [`shrinker`]: the work item that adds chunks and gives them back;
+//! - [`figures`]: what is counted besides.
 //!
 //! What the memory is, is in [`memory`](crate::memory); which pools there shall be, in
 //! [`plan`](crate::plan).
 
+mod count;
+pub(crate) mod figures;
 pub(crate) mod growth;
 mod index;
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 mod kunit;
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+mod kunit_growth;
 #[expect(clippy::module_inception, reason = "the pool of one zone")]
 pub(crate) mod pool;
 pub(crate) mod request;
+pub(crate) mod shrinker;
 pub(crate) mod table;
 
 use core::ptr::NonNull;
 
 use kernel::{
-    bindings,
+    bindings::{
+        self,
+        MAX_PAGE_ORDER, //
+    },
+    new_mutex,
     page::{
         PAGE_SHIFT,
         PAGE_SIZE, //
@@ -35,15 +45,20 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            AtomicFlag, //
+            AtomicFlag,
+            Relaxed, //
         },
         rcu,
         Arc,
-        ArcBorrow, //
+        Mutex, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
     },
     workqueue::{
-        new_work,
-        Work, //
+        new_delayed_work,
+        DelayedWork, //
     },
 };
 
@@ -70,18 +85,23 @@ use crate::{
         chunk::Chunk, //
     },
     plan::{
+        control::Control,
+        sizes,
         zones::{
             search_order,
             PerZone,
             Zone,
             ZoneSet, //
         },
+        Limits,
         Plan, //
     },
     report::{
         failure::Failure,
-        ratelimit::RateLimit, //
+        ratelimit::RateLimit,
+        trace, //
     },
+    sync::read_once,
 };
 
 /// Memory for a device: whole pages, which belong to who has this.
@@ -114,7 +134,7 @@ enum AllocError {
 }
 
 /// All pools of the machine.
-#[pin_data]
+#[pin_data(PinnedDrop)]
 pub(crate) struct Pools {
     pools: PerZone<Option<Arc<Pool>>>,
     #[pin]
@@ -125,14 +145,31 @@ pub(crate) struct Pools {
     pub(crate) disabled: bool,
     /// Requests that failed because the user wants no pools.
     pub(crate) disabled_allocs: Atomic<usize>,
+    /// Requests that failed because there is no pool for them.
+    pub(crate) missing_allocs: Atomic<usize>,
+    /// For messages about failures, and for those of which the device is the reason.
     #[pin]
-    pub(crate) disabled_limit: RateLimit,
+    pub(crate) limit: RateLimit,
+    #[pin]
+    pub(crate) mask_limit: RateLimit,
+    /// A request that no pool can serve was named.
+    pub(crate) named_impossible: AtomicFlag,
     /// Size of the pools that do not exist, for debugfs: 0.
     no_size: Atomic<usize>,
+    /// How the size of each pool follows the load. Held while it does.
     #[pin]
-    growth: Work<Self>,
-    /// The work item is queued, and has not begun.
+    controls: Mutex<PerZone<Option<Control>>>,
+    #[pin]
+    growth: DelayedWork<Self>,
+    /// The work item was asked for, and has not begun.
     growth_queued: AtomicFlag,
+    /// The page allocator is short of memory.
+    pressure: AtomicFlag,
+    /// When these pools were created.
+    since: Instant<Monotonic>,
+    /// Milliseconds that tests did not wait.
+    #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+    skipped: Atomic<usize>,
 }
 
 impl Pools {
@@ -154,6 +191,7 @@ impl Pools {
         let mut list = List::default();
         let mut present = ZoneSet::EMPTY;
         let mut pools = PerZone::default();
+        let mut controls = PerZone::default();
 
         for (zone, limits) in plan.pools.iter() {
             let Some(limits) = *limits else {
@@ -161,6 +199,7 @@ impl Pools {
             };
 
             if let Some(pool) = Pool::new(zone, limits.min, plan.cc_shared, &mut list)? {
+                *controls.get_mut(zone) = Some(control(&pool, limits.max));
                 *pools.get_mut(zone) = Some(pool);
                 present = present.with(zone);
             }
@@ -173,13 +212,53 @@ impl Pools {
                 present,
                 disabled: plan.disabled,
                 disabled_allocs: Atomic::new(0),
-                disabled_limit <- RateLimit::new(),
+                missing_allocs: Atomic::new(0),
+                limit <- RateLimit::new(),
+                mask_limit <- RateLimit::new(),
+                named_impossible: AtomicFlag::new(false),
                 no_size: Atomic::new(0),
-                growth <- new_work!("dma_pool_growth"),
+                controls <- new_mutex!(controls, "dma_pool_controls"),
+                growth <- new_delayed_work!("dma_pool_growth"),
                 growth_queued: AtomicFlag::new(false),
+                pressure: AtomicFlag::new(false),
+                since: Instant::now(),
+                #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+                skipped: Atomic::new(0),
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Gives pools the memory that was not there when they were created.
+    ///
+    /// Process context; may sleep.
+    #[cfg(MODULE)]
+    pub(crate) fn fill(&self, plan: &Plan) {
+        let mut controls = self.controls.lock();
+
+        for (zone, limits) in plan.pools.iter() {
+            let (Some(Limits { min, max }), Some(pool)) = (*limits, self.pool(zone)) else {
+                continue;
+            };
+
+            if pool.initial() >= min {
+                continue;
+            }
+            while let Some(missing) = min
+                .checked_sub(read_once(&pool.size))
+                .filter(|missing| *missing != 0)
+            {
+                let sizes = sizes::creation(missing, false, PAGE_SIZE, MAX_PAGE_ORDER);
+                let added = Chunk::new(zone, sizes, pool.kind.is_shared())
+                    .is_ok_and(|chunk| self.table.add(pool, chunk, false).is_ok());
+
+                if !added {
+                    break;
+                }
+            }
+            pool.set_initial(read_once(&pool.size).min(min));
+            *controls.get_mut(zone) = Some(control(pool, max));
+        }
     }
 
     /// Logs what became of the plan that these pools were created from.
@@ -189,7 +268,7 @@ impl Pools {
     )]
     pub(crate) fn log(&self, plan: &Plan) {
         for (zone, limits) in plan.pools.iter() {
-            let Some(size) = limits.map(|limits| limits.min) else {
+            let Some(Limits { min: size, .. }) = *limits else {
                 continue;
             };
             let Some(pool) = self.pools.get(zone) else {
@@ -217,6 +296,37 @@ impl Pools {
         }
     }
 
+    /// The pool of a zone.
+    pub(crate) fn pool(&self, zone: Zone) -> Option<&Arc<Pool>> {
+        self.pools.get(zone).as_ref()
+    }
+
+    /// The first pool that a request is sent to, whatever it is full of.
+    pub(crate) fn first_pool(&self, wanted: WantedZone) -> Option<&Arc<Pool>> {
+        self.pool(search_order(wanted.zone(), self.present).next()?)
+    }
+
+    /// Bytes of the largest block that a pool has, as far as can be told.
+    pub(crate) fn largest_free(&self, guard: &rcu::Guard, zone: Zone) -> usize {
+        let members = self.table.read(guard).of(zone).iter();
+
+        members
+            .map(|member| member.chunk.largest_free())
+            .fold(0, usize::max)
+    }
+
+    /// The chunks of a pool, in the order in which they were added.
+    #[cfg(CONFIG_DEBUG_FS)]
+    pub(crate) fn chunks<'a>(
+        &'a self,
+        guard: &'a rcu::Guard,
+        zone: Zone,
+    ) -> impl Iterator<Item = &'a Chunk> {
+        let members = self.table.read(guard).of(zone).iter();
+
+        members.map(|member| &member.chunk)
+    }
+
     /// Bytes in the pool of a zone, as a value that changes; 0 if there is no such pool.
     pub(crate) fn size(&self, zone: Zone) -> &Atomic<usize> {
         match self.pools.get(zone) {
@@ -228,8 +338,8 @@ impl Pools {
     /// Takes a page of the pool that is asked first, at the first attempt, for a request without
     /// `phys_addr_ok`.
     ///
-    /// The page is counted as out. [`settle`](Self::settle) has to follow unless the second value
-    /// returned is `true`. `None` for whatever is not that simple; [`alloc`](Self::alloc) serves it.
+    /// The page is counted as out. [`settle`](Self::settle) has to follow, with the second value
+    /// returned, unless that is 0. `None` for whatever is not that simple; [`alloc`](Self::alloc) serves it.
     ///
     /// # Context
     ///
@@ -241,7 +351,7 @@ impl Pools {
         size: usize,
         zone: WantedZone,
         kind: Kind,
-    ) -> Option<(Block, bool)> {
+    ) -> Option<(Block, usize)> {
         if size.wrapping_sub(1) >= PAGE_SIZE {
             return None;
         }
@@ -251,9 +361,9 @@ impl Pools {
             return None;
         }
         let (page, was_last) = member.chunk.alloc_page()?;
-        let is_settled = !(member.pool.take(PAGE_SIZE) | was_last);
+        let unsettled = member.pool.take(1) | usize::from(was_last);
 
-        Some((member.chunk.block(page, 1), is_settled))
+        Some((member.chunk.block(page, 1), unsettled))
     }
 
     /// As [`take_page`](Self::take_page), for more than a page, and from the first chunk of the pool
@@ -265,7 +375,7 @@ impl Pools {
         size: usize,
         zone: WantedZone,
         kind: Kind,
-    ) -> Option<(Block, bool)> {
+    ) -> Option<(Block, usize)> {
         let chunks = self.table.read(guard);
         let count = page_count(size);
         let run = Run::new(count)?;
@@ -277,23 +387,24 @@ impl Pools {
         let mut members = chunks.of(pool.zone).iter();
         let member = members.find(|member| !member.chunk.seems_full())?;
         let (page, was_last) = member.chunk.alloc_run(&run)?;
-        let is_settled = !(pool.take(count << PAGE_SHIFT) | was_last);
+        let unsettled = pool.take(count) | usize::from(was_last);
 
-        Some((member.chunk.block(page, count), is_settled))
+        Some((member.chunk.block(page, count), unsettled))
     }
 
-    /// Does what a few of the blocks that were taken ask for: notes that a word is full, pins the
-    /// module, asks for growth.
+    /// Does what a few of the blocks that were taken ask for, as `unsettled` says: notes that a word
+    /// is full or a new peak, pins the module, asks for growth.
     ///
     /// # Errors
     ///
     /// [`Failure::NotServing`] if the module is about to go; the block of `size` bytes at `virt` is
     /// free again then.
     pub(crate) fn settle(
-        self: ArcBorrow<'_, Self>,
+        &self,
         guard: &rcu::Guard,
         virt: usize,
         size: usize,
+        unsettled: usize,
     ) -> Result<(), Failure> {
         let Some((member, page)) = self.table.read(guard).at_virt(virt) else {
             // A chunk with a block that is out stays.
@@ -301,16 +412,12 @@ impl Pools {
         };
 
         member.chunk.close_word(page);
-        self.attend(member, page, page_count(size))
+        self.attend(member, page, page_count(size), unsettled)
     }
 
     /// As [`take_page`](Self::take_page) and [`settle`](Self::settle), with a `phys_addr_ok`.
     #[inline(always)]
-    pub(crate) fn alloc_page(
-        self: ArcBorrow<'_, Self>,
-        guard: &rcu::Guard,
-        request: &AllocRequest,
-    ) -> Option<Block> {
+    pub(crate) fn alloc_page(&self, guard: &rcu::Guard, request: &AllocRequest) -> Option<Block> {
         if request.size.wrapping_sub(1) >= PAGE_SIZE {
             return None;
         }
@@ -340,7 +447,7 @@ impl Pools {
     ///
     /// Any context but NMI, under RCU; takes no lock.
     pub(crate) fn alloc(
-        self: ArcBorrow<'_, Self>,
+        &self,
         guard: &rcu::Guard,
         request: &AllocRequest,
     ) -> Result<Block, Failure> {
@@ -352,7 +459,7 @@ impl Pools {
             .filter(|member| member.pool.kind == request.kind)
             .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
         {
-            return self.hand_out(member, page, count);
+            return self.hand_out_to(request, member, page, count);
         }
         self.search(chunks, request, count)
     }
@@ -360,13 +467,13 @@ impl Pools {
     /// Serves a request from whatever pool can, in order.
     #[cold]
     fn search(
-        self: ArcBorrow<'_, Self>,
+        &self,
         chunks: &Chunks,
         request: &AllocRequest,
         count: usize,
     ) -> Result<Block, Failure> {
-        let mut found = false;
-        let mut full = None;
+        // The first pools that were full, or had only what the device cannot address.
+        let (mut full, mut rejected) = (None, None);
 
         // Once more without the hints of what is free, which lag behind for a moment.
         for take in [Chunk::alloc, Chunk::alloc_anywhere] {
@@ -379,17 +486,16 @@ impl Pools {
                 if pool.kind != request.kind {
                     continue;
                 }
-                found = true;
                 match take_from(chunks.of(zone), request, count, take) {
                     Ok((member, page)) => {
                         if full.is_some() {
                             // It may have filled up while it was not watched.
                             growth::schedule(self);
                         }
-                        return self.hand_out(member, page, count);
+                        return self.hand_out_to(request, member, page, count);
                     }
                     Err(AllocError::NoSpace) => full = full.or(Some(pool)),
-                    Err(AllocError::NotAddressable) => (),
+                    Err(AllocError::NotAddressable) => rejected = rejected.or(Some(pool)),
                 }
             }
             if full.is_none() {
@@ -397,41 +503,67 @@ impl Pools {
             }
         }
 
-        if let Some(pool) = full {
+        let Some(pool) = full.or(rejected) else {
+            let (failure, counter) = if self.disabled {
+                (Failure::Disabled, &self.disabled_allocs)
+            } else {
+                (Failure::Missing, &self.missing_allocs)
+            };
+
+            counter.add(1, Relaxed);
+            return Err(failure);
+        };
+
+        if full.is_none() {
+            pool.figures.failed_mask.add(1, Relaxed);
+            return Err(Failure::NotAddressable);
+        }
+        pool.figures.failed_full.add(1, Relaxed);
+        if count <= 1 << MAX_PAGE_ORDER {
             pool.record_failure(count << PAGE_SHIFT);
             growth::schedule(self);
         }
-        Err(match (found, self.disabled) {
-            (true, _) => Failure::Exhausted,
-            (false, true) => Failure::Disabled,
-            (false, false) => Failure::Missing,
-        })
+        Err(Failure::Exhausted)
     }
 
     /// Counts a block that was taken, after which it belongs to who asked.
     #[inline(always)]
-    fn hand_out(
-        self: ArcBorrow<'_, Self>,
-        member: &Member,
-        page: usize,
-        count: usize,
-    ) -> Result<Block, Failure> {
-        if member.pool.take(count << PAGE_SHIFT) {
-            self.attend(member, page, count)?;
+    fn hand_out(&self, member: &Member, page: usize, count: usize) -> Result<Block, Failure> {
+        let unsettled = member.pool.take(count);
+
+        if unsettled != 0 {
+            self.attend(member, page, count, unsettled)?;
         }
         Ok(member.chunk.block(page, count))
     }
 
-    /// Does what a block that was taken asks for: pins the module, or asks for growth.
-    #[cold]
-    #[inline(never)]
-    fn attend(
-        self: ArcBorrow<'_, Self>,
+    /// As [`hand_out`](Self::hand_out), for who traces that.
+    fn hand_out_to(
+        &self,
+        request: &AllocRequest,
         member: &Member,
         page: usize,
         count: usize,
+    ) -> Result<Block, Failure> {
+        let block = self.hand_out(member, page, count)?;
+
+        if trace::traces_allocs() {
+            request.trace(member.pool.zone, block.size, member.chunk.phys_of(page));
+        }
+        Ok(block)
+    }
+
+    /// Does what a block that was taken asks for: pins the module, notes a peak, or asks for growth.
+    #[cold]
+    #[inline(never)]
+    fn attend(
+        &self,
+        member: &Member,
+        page: usize,
+        count: usize,
+        unsettled: usize,
     ) -> Result<(), Failure> {
-        match member.pool.attend(count << PAGE_SHIFT) {
+        match member.pool.attend(unsettled, count) {
             Ok(false) => Ok(()),
             Ok(true) => {
                 growth::schedule(self);
@@ -490,11 +622,18 @@ impl Pools {
     ///
     /// If the address is from these pools, it is that of a block that [`alloc`](Self::alloc)
     /// returned for a `size` that rounds up to the same number of pages, and that is not in use any
-    /// more. Anything else is found out where it can be, see [`Free::Bad`].
-    pub(crate) unsafe fn free(&self, guard: &rcu::Guard, virt: usize, size: usize) -> Free {
+    /// more. Anything else is found out where it can be, see [`Free::Bad`]. `dev` is NULL or a device.
+    pub(crate) unsafe fn free(
+        &self,
+        guard: &rcu::Guard,
+        dev: *mut bindings::device,
+        virt: usize,
+        size: usize,
+    ) -> Free {
         match self.table.read(guard).at_virt(virt) {
             None => Free::Foreign,
-            Some((member, page)) => take_back(member, page, size),
+            // SAFETY: As promised by the caller.
+            Some((member, page)) => unsafe { take_back(dev, member, page, size) },
         }
     }
 
@@ -506,6 +645,7 @@ impl Pools {
     pub(crate) unsafe fn free_page(
         &self,
         guard: &rcu::Guard,
+        dev: *mut bindings::device,
         page: *mut bindings::page,
         size: usize,
     ) -> Free {
@@ -520,9 +660,29 @@ impl Pools {
 
         match found {
             None => Free::Foreign,
-            Some((member, page)) => take_back(member, page, size),
+            // SAFETY: As promised by the caller.
+            Some((member, page)) => unsafe { take_back(dev, member, page, size) },
         }
     }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Pools {
+    fn drop(self: Pin<&mut Self>) {
+        growth::stop(&self);
+    }
+}
+
+/// How the size of a new pool follows the load, up to `max` bytes.
+fn control(pool: &Pool, max: usize) -> Control {
+    let min = pool.initial();
+    let limits = Limits {
+        min,
+        max: max.max(min),
+    };
+
+    pool.set_max(limits.max);
+    Control::new(limits, PAGE_SIZE, MAX_PAGE_ORDER)
 }
 
 /// Takes back one page that was found, and returns whether that was done.
@@ -539,7 +699,7 @@ fn give_back_page(found: Option<(&Member, usize)>, size: usize) -> bool {
         return false;
     };
 
-    if member.pool.give_back(PAGE_SIZE) | was_full {
+    if member.pool.give_back(1) | was_full {
         settle_free(member, page);
     }
     true
@@ -553,13 +713,23 @@ fn settle_free(member: &Member, page: usize) {
 }
 
 /// Takes back `size` bytes from `page` of a chunk.
-fn take_back(member: &Member, page: usize, size: usize) -> Free {
+///
+/// # Safety
+///
+/// `dev` is NULL or a device.
+unsafe fn take_back(dev: *mut bindings::device, member: &Member, page: usize, size: usize) -> Free {
     let count = page_count(size);
 
     if member.chunk.free(page, count).is_err() {
         return Free::Bad;
     }
-    if member.pool.give_back(count << PAGE_SHIFT) {
+    if trace::traces_frees() {
+        let phys = member.chunk.phys_of(page);
+
+        // SAFETY: As promised by the caller.
+        unsafe { trace::free(dev, member.pool.zone, count << PAGE_SHIFT, phys) };
+    }
+    if member.pool.give_back(count) {
         member.pool.unpin();
     }
     Free::Done

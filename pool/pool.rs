@@ -3,9 +3,10 @@
 //! The pool of one zone: what it holds, what of it is out, and taking a block and giving it back.
 //!
 //! The chunks are not here: those of all pools are in one [`table`](super::table). Which pool is
-//! asked is [`Pools`](super::Pools)' business, adding chunks that of [`growth`](super::growth).
+//! asked is [`Pools`](super::Pools)' business, adding chunks and taking them away that of
+//! [`growth`](super::growth).
 //!
-//! One word counts the bytes that are out, and says whether they hold a reference on the module:
+//! One word [`count`]s what is out, and says whether that holds a reference on the module:
 //!
 //! - *unpinned*: the top bit is set. No reference is held. Whoever takes a block then takes a
 //!   reference and clears the bit; a block is not handed out before that.
@@ -41,25 +42,16 @@ use crate::{
 };
 
 use super::{
+    count::{
+        self,
+        is_unpinned,
+        NEVER,
+        UNPINNED, //
+    },
+    figures::Figures,
     request::Kind,
     table::List, //
 };
-
-/// No block holds a reference on the module. Built in there is no such thing, and all that looks
-/// at the bit is compiled out.
-const UNPINNED: usize = if cfg!(MODULE) {
-    1 << (usize::BITS - 1)
-} else {
-    0
-};
-
-#[cfg_attr(not(MODULE), expect(clippy::bad_bit_mask, reason = "there is no bit"))]
-fn is_unpinned(used: usize) -> bool {
-    used & UNPINNED != 0
-}
-
-/// More than any pool has out, so that it does not ask to grow again.
-const NEVER: usize = usize::MAX >> 1;
 
 /// The module is about to go, and cannot be pinned any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,24 +59,35 @@ pub(super) struct Going;
 
 /// The pool of one zone.
 ///
-/// Aligned, so that the counter shares its cache line with nothing that others read.
+/// Aligned, so that what each request writes shares its cache line with nothing that others read.
 #[repr(C, align(64))]
 pub(crate) struct Pool {
-    /// Bytes in blocks that are out, and [`UNPINNED`].
+    /// What is out, as a [`count`], and [`UNPINNED`].
     used: Atomic<usize>,
-    /// The pool asks to grow when more than this is out.
-    grow_above: Atomic<usize>,
-    /// The pool grows when fewer bytes than this are free: `initial`, less after a growth failed.
-    pub(super) low_wmark: Atomic<usize>,
+    /// Who takes more than this has to [`attend`](Self::attend): a new peak, or time to grow.
+    attend_above: Atomic<usize>,
+    /// Blocks that were handed out since the pool exists.
+    allocs: Atomic<usize>,
+    pub(crate) zone: Zone,
+    /// Which kind of memory it has.
+    pub(crate) kind: Kind,
     /// Bytes in all its chunks.
     pub(crate) size: Atomic<usize>,
-    /// Bytes of the largest request that found no free piece since the pool last grew.
+    /// The pool asks to grow when more than this is out, as a threshold of a [`count`].
+    grow_above: Atomic<usize>,
+    /// The most bytes that were out, since it was last set back.
+    hiwater: Atomic<usize>,
+    /// The same since the worker last looked.
+    peak: Atomic<usize>,
+    /// Bytes of the largest request that found no free piece since the worker last looked.
     pub(super) failed_size: Atomic<usize>,
-    /// Bytes at creation. Does not change afterwards.
+    /// Bytes of which one can hope that the pool grows to them.
+    pub(crate) reach: Atomic<usize>,
+    /// Bytes at creation. They never go back.
     initial: Atomic<usize>,
-    pub(super) zone: Zone,
-    /// Which kind of memory it has.
-    pub(super) kind: Kind,
+    /// Bytes that it may grow to.
+    max: Atomic<usize>,
+    pub(crate) figures: Figures,
 }
 
 impl Pool {
@@ -103,13 +106,19 @@ impl Pool {
     ) -> Result<Option<Arc<Self>>> {
         let pool = Self {
             used: Atomic::new(UNPINNED),
-            grow_above: Atomic::new(0),
-            low_wmark: Atomic::new(0),
-            size: Atomic::new(0),
-            failed_size: Atomic::new(0),
-            initial: Atomic::new(0),
+            attend_above: Atomic::new(0),
+            allocs: Atomic::new(0),
             zone,
             kind: Kind::new(cc_shared),
+            size: Atomic::new(0),
+            grow_above: Atomic::new(0),
+            hiwater: Atomic::new(0),
+            peak: Atomic::new(0),
+            failed_size: Atomic::new(0),
+            reach: Atomic::new(usize::MAX),
+            initial: Atomic::new(0),
+            max: Atomic::new(0),
+            figures: Figures::new(),
         };
         let pool = Arc::new(pool, GFP_KERNEL)?;
         let mut initial = 0;
@@ -121,66 +130,114 @@ impl Pool {
             };
             let added = chunk.size();
 
-            if list.push(&pool, chunk).is_err() {
+            if list.push(&pool, chunk, false).is_err() {
                 break;
             }
             initial = initial.saturating_add(added);
         }
-        pool.initial.store(initial, Relaxed);
         pool.size.store(initial, Relaxed);
-        pool.low_wmark.store(initial, Relaxed);
+        pool.set_initial(initial);
         Ok((initial != 0).then_some(pool))
     }
 
-    /// Bytes at creation.
-    pub(super) fn initial(&self) -> usize {
+    /// Bytes at creation, which is also the low watermark: how many have to be free.
+    pub(crate) fn initial(&self) -> usize {
         read_once(&self.initial)
     }
 
-    /// Counts a block of `bytes` as out, and returns whether this needs [`attend`](Self::attend).
+    /// Bytes that it may grow to.
+    pub(crate) fn max(&self) -> usize {
+        read_once(&self.max)
+    }
+
+    /// The ceiling of growth.
+    pub(super) fn set_max(&self, max: usize) {
+        self.max.store(max, Relaxed);
+        self.reach.store(max, Relaxed);
+    }
+
+    /// What the pool has now, `initial` bytes, never goes back.
+    pub(super) fn set_initial(&self, initial: usize) {
+        self.initial.store(initial, Relaxed);
+        self.watch();
+    }
+
+    /// Counts a block of `pages` pages as out. Returns the [`count`] of what is out, if this needs
+    /// [`attend`](Self::attend), otherwise 0.
     ///
     /// Any context; takes no lock.
     #[inline(always)]
-    pub(super) fn take(&self, bytes: usize) -> bool {
-        let out = self.used.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+    pub(super) fn take(&self, pages: usize) -> usize {
+        self.allocs.add(1, Relaxed);
+        let block = count::block(pages);
+        let out = self.used.fetch_add(block, Relaxed).wrapping_add(block);
 
-        out > read_once(&self.grow_above)
+        if out > read_once(&self.attend_above) {
+            out
+        } else {
+            0
+        }
     }
 
-    /// Sees to what [`take`](Self::take) found: pins the module if nothing did so before, and
-    /// returns whether it is time to ask for more memory.
+    /// Sees to what [`take`](Self::take) found, `out`, for a block of `pages` pages: pins the module
+    /// if nothing did so before, notes a new peak, and returns whether it is time to ask for more
+    /// memory.
     ///
     /// # Errors
     ///
     /// [`Going`] if the module cannot be pinned; the block is counted as out no longer.
     #[cold]
-    pub(super) fn attend(&self, bytes: usize) -> Result<bool, Going> {
+    pub(super) fn attend(&self, out: usize, pages: usize) -> Result<bool, Going> {
         if is_unpinned(read_once(&self.used)) && !self.pin() {
-            self.forget(bytes);
+            self.forget(pages);
             return Err(Going);
         }
-        let is_low = self.used() > read_once(&self.grow_above);
+        let bytes = count::bytes(out);
+        let is_low = out & !UNPINNED > read_once(&self.grow_above);
 
+        raise(&self.hiwater, bytes);
+        raise(&self.peak, bytes);
         if is_low {
             // Once is enough; growth sets it again.
             self.grow_above.store(NEVER, Relaxed);
         }
+        self.set_threshold();
         Ok(is_low)
     }
 
-    /// Undoes [`take`](Self::take) for a block that was not handed out.
-    pub(super) fn forget(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Relaxed);
+    /// Has the next block attended to that is a new peak, or for which it is time to grow.
+    fn set_threshold(&self) {
+        loop {
+            let threshold = || {
+                let peak = read_once(&self.peak).min(read_once(&self.hiwater));
+
+                count::threshold(peak).min(read_once(&self.grow_above))
+            };
+            let new = threshold();
+
+            self.attend_above.xchg(new, Full);
+            // Who is last has seen what the others came with.
+            if threshold() == new {
+                break;
+            }
+        }
     }
 
-    /// Counts a block of `bytes` as back, and returns whether it was the last and
+    /// Undoes [`take`](Self::take) for a block that was not handed out.
+    pub(super) fn forget(&self, pages: usize) {
+        self.used.fetch_sub(count::block(pages), Relaxed);
+        self.allocs.fetch_sub(1, Relaxed);
+    }
+
+    /// Counts a block of `pages` pages as back, and returns whether it was the last and
     /// [`unpin`](Self::unpin) has to follow. Any context, under RCU; takes no lock.
     #[inline(always)]
     #[must_use]
-    pub(super) fn give_back(&self, bytes: usize) -> bool {
-        let before = self.used.fetch_sub(bytes, Relaxed);
+    pub(super) fn give_back(&self, pages: usize) -> bool {
+        let block = count::block(pages);
+        let before = self.used.fetch_sub(block, Relaxed);
 
-        UNPINNED != 0 && before == bytes
+        UNPINNED != 0 && before == block
     }
 
     /// Takes the reference for the blocks that are out, of which the caller counts one.
@@ -213,23 +270,66 @@ impl Pool {
 
     /// Bytes in blocks that are out.
     pub(crate) fn used(&self) -> usize {
-        read_once(&self.used) & !UNPINNED
+        count::bytes(read_once(&self.used))
     }
 
-    /// Bytes that are free, as far as can be told while others allocate and free.
-    pub(super) fn avail(&self) -> usize {
-        read_once(&self.size).saturating_sub(self.used())
+    /// Blocks that are out.
+    pub(crate) fn blocks(&self) -> usize {
+        count::blocks(read_once(&self.used))
     }
 
-    /// Whether it is time to grow.
-    pub(super) fn is_low(&self) -> bool {
-        self.avail() < read_once(&self.low_wmark)
+    /// Blocks that were handed out, and blocks that came back.
+    pub(crate) fn calls(&self) -> (usize, usize) {
+        // In this order, so that not more came back than went out.
+        let blocks = self.blocks();
+        let allocs = read_once(&self.allocs);
+
+        (allocs, allocs.saturating_sub(blocks))
+    }
+
+    /// The most bytes that were out since [`reset_hiwater`](Self::reset_hiwater).
+    pub(crate) fn hiwater(&self) -> usize {
+        read_once(&self.hiwater)
+    }
+
+    /// What is out now is the peak from here on.
+    pub(crate) fn reset_hiwater(&self) {
+        self.restart(&self.hiwater);
+    }
+
+    /// The most bytes that were out since the last call.
+    pub(super) fn take_peak(&self) -> usize {
+        self.restart(&self.peak)
+    }
+
+    /// Lets a peak begin anew, and returns what it was.
+    fn restart(&self, peak: &Atomic<usize>) -> usize {
+        let before = peak.xchg(0, Full);
+
+        // First, so that nobody takes a block unseen.
+        self.set_threshold();
+        raise(peak, self.used());
+        self.set_threshold();
+        before
     }
 
     /// Lets the pool ask to grow again, once less than the low watermark is free.
     pub(super) fn watch(&self) {
-        let above = read_once(&self.size).saturating_sub(read_once(&self.low_wmark));
+        let above = read_once(&self.size).saturating_sub(self.initial());
 
-        self.grow_above.store(above, Relaxed);
+        self.grow_above.store(count::threshold(above), Relaxed);
+        self.set_threshold();
+    }
+}
+
+/// Makes a value at least this large.
+fn raise(value: &Atomic<usize>, at_least: usize) {
+    let mut old = read_once(value);
+
+    while old < at_least {
+        match value.cmpxchg(old, at_least, Full) {
+            Ok(_) => break,
+            Err(now) => old = now,
+        }
     }
 }

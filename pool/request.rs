@@ -12,7 +12,10 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::plan::zones::Zone;
+use crate::{
+    plan::zones::Zone,
+    report::trace, //
+};
 
 /// Asks whether a device can address a block, as `phys_addr_ok` of `dma_alloc_from_pool()`.
 pub(crate) type PhysAddrOk =
@@ -22,7 +25,7 @@ pub(crate) type PhysAddrOk =
 ///
 /// # Invariants
 ///
-/// `phys_addr_ok` may be called with `dev` for as long as this exists.
+/// `phys_addr_ok` may be called with `dev`, which is NULL or a device, for as long as this exists.
 pub(crate) struct AllocRequest {
     dev: *mut bindings::device,
     phys_addr_ok: PhysAddrOk,
@@ -39,7 +42,7 @@ impl AllocRequest {
     ///
     /// # Safety
     ///
-    /// `phys_addr_ok` may be called with `dev` in this context.
+    /// `phys_addr_ok` may be called with `dev`, which is NULL or a device, in this context.
     #[inline(always)]
     pub(crate) unsafe fn new(
         dev: *mut bindings::device,
@@ -56,6 +59,12 @@ impl AllocRequest {
             zone: WantedZone::of(gfp),
             kind: Kind::of(attrs),
         }
+    }
+
+    /// Tells who traces that it was served with `bytes` bytes at `phys`.
+    pub(super) fn trace(&self, zone: Zone, bytes: usize, phys: PhysAddr) {
+        // SAFETY: By the type invariants.
+        unsafe { trace::alloc(self.dev, zone, bytes, phys) };
     }
 
     /// Whether the device can address memory at `phys`.
@@ -140,7 +149,7 @@ impl Kind {
     }
 
     /// Whether the memory is decrypted.
-    pub(super) fn is_shared(self) -> bool {
+    pub(crate) fn is_shared(self) -> bool {
         self.0 != 0
     }
 }

@@ -3,15 +3,15 @@
 //! The chunks of all pools, in one table that readers search without a lock.
 //!
 //! The table is published copy-on-write: whoever changes it makes a new one, publishes that, waits
-//! for an RCU grace period and drops the old. A chunk lives as long as a table that lists it, and a
+//! for an RCU grace period and drops the old. A chunk that is taken away is claimed whole before, so
+//! that nothing of it is or gets out. A chunk lives as long as a table that lists it, and a
 //! reference into a table as long as the RCU guard it was read under. Which chunks there should be
 //! is decided elsewhere.
 
 use core::ptr::NonNull;
 
-#[cfg(CONFIG_DMA_DIRECT_REMAP)]
-use kernel::io::PhysAddr;
 use kernel::{
+    io::PhysAddr,
     new_mutex,
     prelude::*,
     sync::{
@@ -50,6 +50,8 @@ use crate::{
 pub(crate) struct Member {
     pub(crate) chunk: Chunk,
     pub(crate) pool: Arc<Pool>,
+    /// The pool was created with less; it may go back.
+    pub(super) is_added: bool,
 }
 
 /// A member of a list, without a reference of its own.
@@ -93,26 +95,35 @@ pub(crate) struct List {
 
 impl List {
     /// Adds a chunk to a pool. May sleep; on `ENOMEM` the chunk is given back.
-    pub(crate) fn push(&mut self, pool: &Arc<Pool>, chunk: Chunk) -> Result {
+    pub(crate) fn push(&mut self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result {
         let pool = pool.clone();
         let zone = pool.zone;
         let granules = granules(chunk.size());
-        let member = Arc::new(Member { chunk, pool }, GFP_KERNEL)?;
+        let member = Arc::new(
+            Member {
+                chunk,
+                pool,
+                is_added,
+            },
+            GFP_KERNEL,
+        )?;
 
         self.granules = self.granules.saturating_add(granules);
         Ok(self.zones.get_mut(zone).push(member, GFP_KERNEL)?)
     }
 
-    fn try_clone(&self) -> Result<Self> {
-        let mut copy = Self {
-            granules: self.granules,
-            ..Self::default()
-        };
+    /// The same list, but for one member.
+    fn without(&self, left_out: Option<&Member>) -> Result<Self> {
+        let mut copy = Self::default();
 
         for (zone, members) in self.zones.iter() {
-            copy.zones
-                .get_mut(zone)
-                .extend_from_slice(members, GFP_KERNEL)?;
+            for member in members.iter() {
+                if left_out.is_some_and(|left_out| core::ptr::eq(&**member, left_out)) {
+                    continue;
+                }
+                copy.granules = copy.granules.saturating_add(granules(member.chunk.size()));
+                copy.zones.get_mut(zone).push(member.clone(), GFP_KERNEL)?;
+            }
         }
         Ok(copy)
     }
@@ -247,21 +258,61 @@ impl Table {
     /// # Errors
     ///
     /// `ENOMEM`; the chunk is given back then.
-    pub(crate) fn add(&self, pool: &Arc<Pool>, chunk: Chunk) -> Result {
+    pub(crate) fn add(&self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result {
         let _update = self.update.lock();
         // SAFETY: By the type invariants the pointer is valid; the mutex keeps anyone from
         // replacing the table.
-        let mut list = unsafe { &*self.current.load(Relaxed) }.list.try_clone()?;
-
+        let mut list = unsafe { &*self.current.load(Relaxed) }.list.without(None)?;
         let size = chunk.size();
 
-        list.push(pool, chunk)?;
+        list.push(pool, chunk, is_added)?;
         let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
 
         // Who is told of the memory has to find it, and who is served from it takes it off.
         pool.size.add(size, Relaxed);
         self.replace(new);
         Ok(())
+    }
+
+    /// Takes the last chunk away that was added to a pool, of which nothing is out, and without
+    /// which at least `keep` bytes stay. Returns its size and its first physical address; `None` if
+    /// there is no such chunk.
+    ///
+    /// # Context
+    ///
+    /// Process context; sleeps for a grace period. Takes the table's mutex.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; nothing is changed then.
+    pub(crate) fn remove(&self, pool: &Pool, keep: usize) -> Result<Option<(usize, PhysAddr)>> {
+        let _update = self.update.lock();
+        // SAFETY: As in `add`.
+        let current = unsafe { &*self.current.load(Relaxed) };
+        let can_go = |member: &&Arc<Member>| {
+            let rest = read_once(&pool.size).checked_sub(member.chunk.size());
+
+            member.is_added && rest.is_some_and(|rest| rest >= keep) && member.chunk.is_idle()
+        };
+
+        for member in current.of(pool.zone).iter().rev().filter(can_go) {
+            // First what may fail.
+            let list = current.list.without(Some(member))?;
+            let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
+
+            if !member.chunk.claim() {
+                continue;
+            }
+            let member = member.clone();
+            let size = member.chunk.size();
+
+            pool.size.fetch_sub(size, Relaxed);
+            self.replace(new);
+            // Nobody can find it any more, and it is dropped here.
+            member.chunk.unclaim();
+            return Ok(Some((size, member.chunk.phys_of(0))));
+        }
+        Ok(None)
     }
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
@@ -335,7 +386,7 @@ mod tests {
 
         system_unbound().try_spawn(GFP_ATOMIC, move || {
             let chunk = Chunk::of_pages(Zone::Dma32, 2);
-            let result = chunk.and_then(|chunk| writer.table.add(&pool, chunk));
+            let result = chunk.and_then(|chunk| writer.table.add(&pool, chunk, true));
 
             writer
                 .returned
@@ -371,7 +422,7 @@ mod tests {
         let table = KBox::pin_init(Table::new(list), GFP_KERNEL)?;
         let before = count(&table, Zone::Dma32);
 
-        table.add(&pool, Chunk::of_pages(Zone::Dma32, 2)?)?;
+        table.add(&pool, Chunk::of_pages(Zone::Dma32, 2)?, true)?;
         assert_eq!(before, 1);
         assert_eq!(count(&table, Zone::Dma32), 2);
         assert_eq!(count(&table, Zone::Dma), 0);

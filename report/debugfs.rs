@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The directory `dma_pools` in debugfs: sizes and counters, one decimal number per file.
+//! The directory `dma_pools` in debugfs: one file per figure, and all of them as text.
 //!
-//! The files are made by `debugfs_create_ulong()`. Its code is in the core kernel, and removing the
-//! directory waits for those who are inside: so a file that is still open after the module is gone
-//! runs nothing of ours, which files of `kernel::debugfs` would.
+//! What the figures are and how they are written is in [`text`](super::text). No file that is still
+//! open after the module is gone runs anything of ours: debugfs asks whether the file is there before
+//! it calls us, and waits for who is inside when it is removed. So there is nothing to do for us when
+//! a file is opened or closed, which files of `kernel::debugfs` do, and none pins the module.
 
 use core::ptr::null_mut;
 
 use kernel::{
     bindings,
+    error::to_result,
+    prelude::*,
     str::CStr,
     sync::{
         atomic::Atomic,
+        rcu,
         Arc, //
     },
 };
 
-#[cfg(CONFIG_DEBUG_FS)]
-use kernel::prelude::*;
-
+use super::{
+    c_name,
+    text::{
+        self,
+        Text,
+        FIGURES, //
+    }, //
+};
 use crate::{
     plan::zones::Zone,
     pool::Pools, //
@@ -27,6 +36,17 @@ use crate::{
 
 /// Read by root only, as C's files.
 const MODE: bindings::umode_t = 0o400;
+
+/// The name of the figure that can be written.
+const HIWATER: &CStr = c"used_hiwater";
+
+/// What [`FILE`] is told it is: these, or a figure of a pool.
+const STATS: usize = 1;
+const SUMMARY: usize = 2;
+const FIRST_FIGURE: usize = 3;
+
+/// Bytes of text, at most.
+const MAX_TEXT: usize = 32 << 10;
 
 /// The directory, for as long as this object lives.
 pub(crate) struct Debugfs {
@@ -44,20 +64,31 @@ impl Debugfs {
         link_section = ".init.text"
     )]
     pub(crate) fn new(pools: &Arc<Pools>) -> Self {
-        #[cfg(CONFIG_DEBUG_FS)]
-        // SAFETY: The name is a C string; NULL stands for the root of debugfs.
-        let dir = unsafe { bindings::debugfs_create_dir(c"dma_pools".as_char_ptr(), null_mut()) };
-        #[cfg(not(CONFIG_DEBUG_FS))]
-        let dir = null_mut();
         let this = Self {
-            dir,
+            dir: directory(c"dma_pools", null_mut()),
             _pools: pools.clone(),
         };
 
         for zone in Zone::ALL {
-            this.file(file_name(zone), pools.size(zone));
+            this.value(size_name(zone), pools.size(zone));
         }
-        this.file(c"disabled_allocs", &pools.disabled_allocs);
+        this.value(c"disabled_allocs", &pools.disabled_allocs);
+        this.value(c"missing_allocs", &pools.missing_allocs);
+        file(c"stats", MODE, this.dir, STATS);
+        file(c"summary", MODE, this.dir, SUMMARY);
+        for (place, zone) in Zone::ALL.into_iter().enumerate() {
+            if pools.pool(zone).is_none() {
+                continue;
+            }
+            let dir = directory(c_name(zone), this.dir);
+
+            for (index, figure) in FIGURES.iter().enumerate() {
+                let mode = if figure.name == HIWATER { 0o600 } else { MODE };
+                let number = FIRST_FIGURE + place * FIGURES.len() + index;
+
+                file(figure.name, mode, dir, number);
+            }
+        }
         this
     }
 
@@ -66,10 +97,7 @@ impl Debugfs {
         not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
         link_section = ".init.text"
     )]
-    fn file(&self, name: &CStr, value: &Atomic<usize>) {
-        #[cfg(not(CONFIG_DEBUG_FS))]
-        let _ = (name, value, MODE, self.dir);
-        #[cfg(CONFIG_DEBUG_FS)]
+    fn value(&self, name: &CStr, value: &Atomic<usize>) {
         // CAST: `unsigned long` is `usize` in the kernel.
         // SAFETY: The directory is valid or an error pointer, which is fine. The value lives as
         // long as the pools, hence longer than the file, and is only read, by one load.
@@ -86,11 +114,8 @@ impl Debugfs {
 
 impl Drop for Debugfs {
     fn drop(&mut self) {
-        #[cfg(CONFIG_DEBUG_FS)]
         // SAFETY: The directory is valid or an error pointer, which is fine.
-        unsafe {
-            bindings::debugfs_remove(self.dir)
-        };
+        unsafe { bindings::debugfs_remove(self.dir) };
     }
 }
 
@@ -100,10 +125,150 @@ unsafe impl Send for Debugfs {}
 // SAFETY: There is nothing to do with a shared reference.
 unsafe impl Sync for Debugfs {}
 
-fn file_name(zone: Zone) -> &'static CStr {
+/// Makes a directory. NULL stands for the root of debugfs.
+#[cfg_attr(
+    not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
+    link_section = ".init.text"
+)]
+fn directory(name: &CStr, parent: *mut bindings::dentry) -> *mut bindings::dentry {
+    // SAFETY: The name is a C string; the parent is a directory, NULL, or an error pointer.
+    unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), parent) }
+}
+
+/// Makes a file with the text of that number.
+#[cfg_attr(
+    not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
+    link_section = ".init.text"
+)]
+fn file(name: &CStr, mode: bindings::umode_t, dir: *mut bindings::dentry, number: usize) {
+    // SAFETY: As for `directory`. The functions are those of a static, which outlives the file.
+    unsafe {
+        bindings::debugfs_create_file_short(
+            name.as_char_ptr(),
+            mode,
+            dir,
+            number as *mut c_void,
+            core::ptr::null(),
+            &raw const FILE.0,
+        )
+    };
+}
+
+fn size_name(zone: Zone) -> &'static CStr {
     match zone {
         Zone::Kernel => c"pool_size_kernel",
         Zone::Dma => c"pool_size_dma",
         Zone::Dma32 => c"pool_size_dma32",
     }
+}
+
+struct Operations(bindings::debugfs_short_fops);
+
+// SAFETY: It is never written.
+unsafe impl Sync for Operations {}
+
+static FILE: Operations = Operations(bindings::debugfs_short_fops {
+    read: Some(read),
+    write: Some(write),
+    llseek: Some(bindings::default_llseek),
+});
+
+/// The number that a file was made with.
+///
+/// # Safety
+///
+/// `file` is an open file made by [`file`].
+unsafe fn number_of(file: *mut bindings::file) -> usize {
+    // SAFETY: As promised by the caller, the file has an inode, which keeps it.
+    unsafe { (*(*file).f_inode).i_private as usize }
+}
+
+/// The figure of that number, and whose it is.
+fn figure(number: usize) -> Option<(Zone, &'static text::Figure)> {
+    let number = number.checked_sub(FIRST_FIGURE)?;
+    let zone = *Zone::ALL.get(number / FIGURES.len())?;
+
+    Some((zone, FIGURES.get(number % FIGURES.len())?))
+}
+
+/// Writes the text of a file.
+fn show(number: usize, text: &mut Text) {
+    let guard = rcu::read_lock();
+    let Some(pools) = crate::pools(&guard) else {
+        return;
+    };
+
+    match number {
+        STATS => text::stats(text, &pools, &guard),
+        SUMMARY => text::summary(text, &pools, &guard),
+        _ => {
+            if let Some((zone, figure)) = figure(number) {
+                if let Some(pool) = pools.pool(zone) {
+                    text.line(figure.of(&pools, &guard, pool));
+                }
+            }
+        }
+    }
+}
+
+/// `debugfs_short_fops.read`. All of the text is made at each call.
+///
+/// # Safety
+///
+/// Called by debugfs for a file made by [`file`].
+unsafe extern "C" fn read(
+    file: *mut bindings::file,
+    to: *mut c_char,
+    count: usize,
+    pos: *mut bindings::loff_t,
+) -> isize {
+    // SAFETY: As promised by the caller.
+    let number = unsafe { number_of(file) };
+    let capacity = if number < FIRST_FIGURE { MAX_TEXT } else { 32 };
+    let Ok(mut text) = Text::with_capacity(capacity) else {
+        return ENOMEM.to_errno() as isize;
+    };
+
+    show(number, &mut text);
+    let text = text.bytes();
+
+    // SAFETY: The buffer of the caller, for which this function checks the address, and the text.
+    unsafe {
+        bindings::simple_read_from_buffer(to.cast(), count, pos, text.as_ptr().cast(), text.len())
+    }
+}
+
+/// `debugfs_short_fops.write`: 0 sets the peak back.
+///
+/// # Safety
+///
+/// As [`read`].
+unsafe extern "C" fn write(
+    file: *mut bindings::file,
+    from: *const c_char,
+    count: usize,
+    _pos: *mut bindings::loff_t,
+) -> isize {
+    let mut value = 0;
+    // SAFETY: The buffer of the caller, for which this function checks the address.
+    let result = to_result(unsafe { bindings::kstrtoul_from_user(from, count, 0, &mut value) });
+
+    if result.is_err() || value != 0 {
+        return EINVAL.to_errno() as isize;
+    }
+    // SAFETY: As promised by the caller.
+    if let Some((zone, figure)) = figure(unsafe { number_of(file) }) {
+        let guard = rcu::read_lock();
+
+        if figure.name == HIWATER {
+            if let Some(pool) = crate::pools(&guard)
+                .as_ref()
+                .and_then(|pools| pools.pool(zone))
+            {
+                pool.reset_hiwater();
+            }
+        }
+    }
+    // CAST: At most what a call can write.
+    count as isize
 }

@@ -2,9 +2,10 @@
 
 //! What is said and counted when a request cannot be served, or memory comes back wrong.
 //!
-//! Three states, not C's two: a pool that is exhausted and a pool that is missing are worth a
-//! warning with a backtrace, pools that the user switched off are not; a crash kernel may well be
-//! booted with `panic_on_warn`. The texts of the first two are those of `kernel/dma/pool.c`.
+//! Three states, not C's two. A pool that is missing is worth a warning with a backtrace, and so is
+//! one that is exhausted, unless it is about to grow. Pools that the user switched off are not: a
+//! crash kernel may well be booted with `panic_on_warn`. The texts of the first two begin as those of
+//! `kernel/dma/pool.c`, for those who search for them.
 //!
 //! Nothing here is called under RCU: a console may be slow.
 
@@ -13,6 +14,7 @@ use core::fmt::Write;
 use kernel::{
     bindings,
     fmt,
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -21,11 +23,23 @@ use kernel::{
     warn_on, //
 };
 
+use super::trace;
+use crate::{
+    plan::zones::Zone,
+    pool::{
+        request::WantedZone,
+        Pools, //
+    },
+    sync::read_once,
+};
+
 /// Why a request was not served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Failure {
-    /// There are pools for this request, and none has a free block that the device can address.
+    /// There are pools for this request, and none has a free block of that size.
     Exhausted,
+    /// The free blocks are where the device cannot address them.
+    NotAddressable,
     /// There is no pool for this request.
     Missing,
     /// There are no pools because the user wants none.
@@ -35,7 +49,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Logs the failure of a request of `dev`, which may be NULL, with these flags.
+    /// Logs the failure of a request of `dev`, which may be NULL, for `size` bytes with these flags.
     ///
     /// Any context.
     ///
@@ -43,41 +57,159 @@ impl Failure {
     ///
     /// `dev` is NULL or a device that exists.
     #[cold]
-    pub(crate) unsafe fn report(self, dev: *mut bindings::device, gfp: bindings::gfp_t) {
-        let nowarn = gfp & bindings::__GFP_NOWARN != 0;
+    pub(crate) unsafe fn report(
+        self,
+        dev: *mut bindings::device,
+        size: usize,
+        gfp: bindings::gfp_t,
+    ) {
+        let zone = WantedZone::of(gfp);
         // SAFETY: As promised by the caller.
         let name = unsafe { Name::of(dev) };
+        let shortage = {
+            let guard = rcu::read_lock();
 
-        match self {
-            Failure::Exhausted if nowarn => (),
-            Failure::Exhausted => {
-                pr_warn!("DMA pool exhausted for {name}\n");
-                warn_on!(true);
+            crate::pools(&guard).map(|pools| Shortage::new(self, &pools, &guard, zone, size, &name))
+        };
+
+        // SAFETY: As promised by the caller.
+        unsafe { trace::fail(dev, zone.zone(), size, self.reason()) };
+        let nowarn = gfp & bindings::__GFP_NOWARN != 0;
+
+        match (self, shortage) {
+            // The user's word counts before it was looked at, too.
+            (Failure::NotServing, _) if is_disabled_at_boot() => return,
+            (Failure::Missing | Failure::NotServing, _) | (_, None) => {
+                pr_warn!("Failed to get suitable pool for {name}\n");
             }
-            Failure::Disabled => {
-                if count_disabled() && !nowarn {
-                    pr_warn!(
-                        "DMA: no memory for {name}, atomic pools are disabled by coherent_pool=0\n"
-                    );
+            (_, Some(shortage)) if nowarn || !shortage.may_be_logged() => return,
+            (Failure::Disabled, _) => {
+                pr_warn!(
+                    "DMA: no memory for {name}, atomic pools are disabled by coherent_pool=0\n"
+                );
+                return;
+            }
+            (_, Some(shortage)) => {
+                pr_warn!("DMA pool exhausted for {name}: {shortage}\n");
+                if shortage.growth_helps {
+                    return;
                 }
             }
-            // The user's word counts before it was looked at, too.
-            Failure::NotServing if is_disabled_at_boot() => (),
+        }
+        warn_on!(true);
+    }
+
+    /// For those who trace.
+    fn reason(self) -> bindings::dma_pool_fail_reason {
+        match self {
+            Failure::Exhausted => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_FULL,
+            Failure::NotAddressable => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_MASK,
+            Failure::Disabled => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_DISABLED,
             Failure::Missing | Failure::NotServing => {
-                pr_warn!("Failed to get suitable pool for {name}\n");
-                warn_on!(true);
+                bindings::dma_pool_fail_reason_DMA_POOL_FAIL_NO_POOL
             }
         }
     }
 }
 
-/// Counts a request that failed because the user wants no pools, and returns whether it may be
-/// logged.
-fn count_disabled() -> bool {
-    crate::pools(&rcu::read_lock()).is_some_and(|pools| {
-        pools.disabled_allocs.add(1, Relaxed);
-        pools.disabled_limit.allows()
-    })
+/// What a pool lacked for a request.
+struct Shortage {
+    failure: Failure,
+    /// Bytes that were asked for.
+    asked: usize,
+    zone: Zone,
+    /// Bytes in the pool, out of it, and in its largest free piece.
+    size: usize,
+    used: usize,
+    largest_free: usize,
+    /// Bytes with which the request would have been served; 0 for none.
+    enough: usize,
+    /// The pool is about to grow so far.
+    growth_helps: bool,
+}
+
+impl Shortage {
+    /// Whether this failure may be logged: not too many of a kind, and a request that no pool could
+    /// serve, ever, only once.
+    fn may_be_logged(&self) -> bool {
+        crate::pools(&rcu::read_lock()).is_some_and(|pools| match self.failure {
+            Failure::NotAddressable => pools.mask_limit.allows(),
+            Failure::Exhausted if self.enough == 0 => !pools.named_impossible.xchg(true, Relaxed),
+            _ => pools.limit.allows(),
+        })
+    }
+
+    /// Notes that a request failed, and finds out what it lacked.
+    fn new(
+        failure: Failure,
+        pools: &Pools,
+        guard: &rcu::Guard,
+        zone: WantedZone,
+        asked: usize,
+        name: &Name,
+    ) -> Self {
+        let mut this = Self {
+            failure,
+            asked,
+            zone: zone.zone(),
+            size: 0,
+            used: 0,
+            largest_free: 0,
+            enough: 0,
+            growth_helps: false,
+        };
+        let Some(pool) = pools.first_pool(zone) else {
+            return this;
+        };
+        // Blocks are aligned to a power of two.
+        let block = asked
+            .max(PAGE_SIZE)
+            .checked_next_power_of_two()
+            .unwrap_or(usize::MAX);
+
+        pool.figures.note_failed(asked, name.bytes());
+        this.zone = pool.zone;
+        this.size = read_once(&pool.size);
+        this.used = pool.used();
+        this.largest_free = pools.largest_free(guard, pool.zone);
+        if failure == Failure::Exhausted
+            && asked != 0
+            && block <= PAGE_SIZE << bindings::MAX_PAGE_ORDER
+        {
+            let used = pool.hiwater().max(this.used);
+
+            this.enough = used
+                .checked_next_multiple_of(block)
+                .map_or(usize::MAX, |used| used.saturating_add(block));
+            this.growth_helps = this.size.saturating_add(block) <= read_once(&pool.reach);
+        }
+        this
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bytes asked of the {} pool of {} KiB, {} KiB in use, largest free piece {} KiB",
+            self.asked,
+            self.zone.name(),
+            self.size >> 10,
+            self.used >> 10,
+            self.largest_free >> 10
+        )?;
+        if self.failure == Failure::NotAddressable {
+            f.write_str(", none that it can address")
+        } else if self.enough == 0 {
+            f.write_str(", which no pool can serve at once")
+        } else {
+            write!(f, ", coherent_pool={}K would do", self.enough >> 10)?;
+            if self.growth_helps {
+                f.write_str("; growing")?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Whether the kernel was booted with `coherent_pool=0`, in its plain form.
@@ -119,19 +251,24 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Name {
+    fn bytes(&self) -> impl Iterator<Item = u8> {
         let mut next = self.0;
 
-        loop {
+        core::iter::from_fn(move || {
             // SAFETY: A name ends with NUL, and nothing after that is read.
             let byte = unsafe { next.read() };
 
-            if byte == 0 {
-                return Ok(());
-            }
-            f.write_char(char::from(byte))?;
             next = next.wrapping_add(1);
-        }
+            (byte != 0).then_some(byte)
+        })
+        .fuse()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes()
+            .try_for_each(|byte| f.write_char(char::from(byte)))
     }
 }

@@ -334,7 +334,7 @@ HIGH_CMA = (
     " size = <0 0x4000000>; alloc-ranges = <1 0 0 0x40000000>; }; };"
 )
 # The rest takes 20 minutes more with KASAN, most of it faults.sh: in make soak.
-MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh"
+MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh figures.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]

@@ -16,7 +16,8 @@
 #
 # In a window, N lines with TEXT are expected (or N-M, where a race decides), no more
 # and no fewer. Such a line may be a complaint itself, which is then none. If it is
-# not, a "WARNING:" line has to follow, for each one. Each of these that prints a call
+# not, a "WARNING:" line has to follow, for each one, unless it ends in "; growing":
+# what is about to be mended is not worth one. Each of these that prints a call
 # trace may print one. All else in the window counts as outside of it.
 
 function problem(what) {
@@ -70,7 +71,7 @@ function announced(is_complaint,    i) {
 		seen[i]++
 		if (is_complaint)
 			has_trace()
-		else
+		else if (!/; growing$/)
 			pending[i]++
 		return 1
 	}

@@ -16,6 +16,11 @@ mod plan;
 mod policy;
 
 use plan::{
+    control::{
+        Action,
+        Control,
+        Load, //
+    },
     sizes::{
         creation,
         growth, //
@@ -123,9 +128,39 @@ pub extern "Rust" fn pure_sizes(
     page_size: usize,
     max_order: u32,
 ) -> Option<[usize; 3]> {
-    let sizes = growth(pool_size, failed_size, page_size, max_order)?;
+    let sizes = growth(pool_size, failed_size, page_size, page_size, max_order)?;
     let pages = creation(pool_size, false, page_size, max_order).fold(0, usize::wrapping_add);
     Some([sizes.largest, sizes.smallest, pages])
+}
+
+/// Lets the control of a pool look twice, and says how that went.
+#[no_mangle]
+pub(crate) extern "Rust" fn pure_control(
+    limits: [usize; 2],
+    page_size: usize,
+    loads: [Load; 2],
+) -> u64 {
+    let [min, max] = limits;
+    let mut control = Control::new(Limits { min, max }, page_size, 10);
+    let mut next = 0;
+
+    for load in &loads {
+        match control.look(load) {
+            Action::Rest => (),
+            Action::Grow(sizes) => control.grew(load.now, Some(sizes.largest)),
+            Action::Shrink { keep } => {
+                control.shrunk(load);
+                control.grew(keep as u64, None);
+            }
+        }
+        if control.reached_ceiling() {
+            control.stop();
+        }
+        next ^= control
+            .next_look(load)
+            .unwrap_or(control.reach(load.size) as u64);
+    }
+    next
 }
 
 /// Walks zones, sets and tables.

@@ -15,7 +15,9 @@ use proptest::{
 
 use crate::checks::{
     self,
-    Scenario, //
+    Event,
+    Scenario,
+    Simulation, //
 };
 
 /// Pieces of valid values and things that come near.
@@ -188,11 +190,182 @@ proptest! {
     fn growth(
         pool_size in bytes(),
         failed_size in prop_oneof![Just(0), bytes()],
+        room in bytes(),
         page_size in page_size(),
         max_order in 0u32..14,
     ) {
-        checks::grows(pool_size, failed_size, page_size, max_order);
+        checks::grows(pool_size, failed_size, room, page_size, max_order);
     }
+
+    #[test]
+    fn follows_load(
+        min_pages in 1usize..300,
+        more_pages in prop_oneof![Just(0), 1usize..3000],
+        events in vec(event(), 0..60),
+    ) {
+        checks::follows_load(min_pages, more_pages, &events);
+    }
+}
+
+/// What happens to a pool; bursts, pauses, and failures of all sizes.
+fn event() -> impl Strategy<Value = Event> {
+    (
+        prop_oneof![Just(0), 0u64..1_000, 0u64..200_000],
+        prop_oneof![Just(0), 0usize..1 << 24],
+        prop_oneof![4 => Just(0), 1 => 1usize..1 << 23],
+        prop_oneof![2 => Just(Some(10)), 1 => option::of(0u32..10)],
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(after, used, failed, memory, pressure)| Event {
+            after,
+            used,
+            failed,
+            memory,
+            pressure,
+        })
+}
+
+/// A load that comes and goes every two minutes, longer than idle memory is kept at first.
+#[test]
+fn a_load_that_swings_does_not_make_it_grow_and_shrink_in_turn() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let swing = |used| Event {
+        after: 120_000,
+        used,
+        failed: 0,
+        memory: Some(10),
+        pressure: false,
+    };
+
+    for _ in 0..30 {
+        for used in [64 << 10, 128 << 10, 256 << 10, 512 << 10] {
+            pool.event(&Event {
+                after: 10,
+                ..swing(used)
+            });
+        }
+        pool.event(&swing(0));
+    }
+    assert!(
+        pool.growths <= 12 && pool.shrinks <= 9,
+        "{} growths, {} shrinks",
+        pool.growths,
+        pool.shrinks
+    );
+}
+
+/// Idle memory goes back after a minute, and not before.
+#[test]
+fn keeps_what_is_idle_for_a_minute() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let event = |used| Event {
+        after: 0,
+        used,
+        failed: 0,
+        memory: Some(10),
+        pressure: false,
+    };
+
+    pool.event(&event(128 << 10));
+    let grown = pool.size();
+
+    pool.event(&event(0));
+    pool.wait(44_000);
+    assert_eq!(pool.size(), grown);
+    pool.wait(40_000);
+    assert_eq!(pool.size(), 128 << 10);
+}
+
+/// Others are short of memory: what is not needed now goes back now.
+#[test]
+fn gives_back_at_once_under_pressure() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let event = |used, pressure| Event {
+        after: 0,
+        used,
+        failed: 0,
+        memory: Some(10),
+        pressure,
+    };
+
+    pool.event(&event(128 << 10, false));
+    assert_eq!(pool.size(), 256 << 10);
+    pool.event(&event(0, true));
+    assert_eq!((pool.size(), pool.growths), (128 << 10, 1));
+}
+
+/// Neither grows, nor wakes up for it.
+#[test]
+fn stops_for_good() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let event = Event {
+        after: 1,
+        used: 128 << 10,
+        failed: 128 << 10,
+        memory: Some(10),
+        pressure: false,
+    };
+
+    pool.stop();
+    pool.event(&event);
+    pool.wait(600_000);
+    pool.event(&event);
+    assert_eq!((pool.attempts, pool.size()), (0, 128 << 10));
+}
+
+/// A pool that may not grow says so for a request that failed, and once.
+#[test]
+fn names_its_ceiling_once() {
+    let mut pool = Simulation::new(128 << 10, 128 << 10);
+    let event = |failed| Event {
+        after: 1,
+        used: 128 << 10,
+        failed,
+        memory: Some(10),
+        pressure: false,
+    };
+
+    pool.event(&event(0));
+    assert_eq!(pool.ceilings, 0);
+    pool.event(&event(4096));
+    pool.event(&event(4096));
+    assert_eq!((pool.ceilings, pool.size()), (1, 128 << 10));
+}
+
+/// A zone without memory is asked less and less often, and yet for ever.
+#[test]
+fn backs_off_and_recovers() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let burst = |memory| Event {
+        after: 0,
+        used: 128 << 10,
+        failed: 172_928,
+        memory,
+        pressure: false,
+    };
+
+    pool.event(&burst(None));
+    pool.event(&Event {
+        after: 1,
+        failed: 0,
+        ..burst(Some(10))
+    });
+    pool.wait(98);
+    assert_eq!(pool.growths, 0);
+    pool.wait(1);
+    // Not at once, but as soon as the first back-off is over.
+    assert_eq!(pool.growths, 1);
+    assert!(pool.size() - pool.used() >= 128 << 10);
+
+    // Without memory: ten times in a minute at first, then once a minute, with the size that it has.
+    pool.event(&Event {
+        used: usize::MAX,
+        ..burst(None)
+    });
+    let before = pool.attempts;
+
+    pool.wait(600_000);
+    assert!((10..=20).contains(&(pool.attempts - before)));
 }
 
 #[test]

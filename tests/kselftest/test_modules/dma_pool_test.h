@@ -98,6 +98,7 @@ extern struct dpt_block *dpt_blocks;
 int dpt_note(const char *fmt, ...) __printf(1, 2);
 int dpt_fail(const char *fmt, ...) __printf(1, 2);
 void dpt_expect(unsigned int warnings, const char *text);
+void dpt_expect_up_to(unsigned int warnings, const char *text);
 void dpt_expect_end(void);
 
 /* model.c */

@@ -95,6 +95,12 @@ void dpt_expect(unsigned int warnings, const char *text)
 	pr_info(DPT_NAME ": expect %u WARNING: %s\n", warnings, text);
 }
 
+/* The same, if it may be said less often: somebody else may have made it be said */
+void dpt_expect_up_to(unsigned int warnings, const char *text)
+{
+	pr_info(DPT_NAME ": expect 0-%u WARNING: %s\n", warnings, text);
+}
+
 void dpt_expect_end(void)
 {
 	pr_info(DPT_NAME ": expect end\n");

@@ -7,12 +7,19 @@
 //!
 //! - `text.rs`: options as text;
 //! - `plan.rs`: from options and machine to pools;
+//! - `control.rs`: the size of a pool over time;
 //! - `orders.rs`: chunks, growth, search order, zones.
 
+mod control;
 mod orders;
 mod plan;
 mod text;
 
+pub use control::{
+    follows_load,
+    Event,
+    Simulation, //
+};
 pub use orders::{
     chunks,
     grows,

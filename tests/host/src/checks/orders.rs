@@ -46,34 +46,53 @@ pub fn chunks(pages: usize, page_size: usize, max_order: u32) {
     assert_eq!(chunks.len(), pages.div_ceil(1 << max_order), "{chunks:?}");
 }
 
-/// A pool grows by its own size, or by a chunk that holds what could not be had.
-pub fn grows(pool_size: usize, failed_size: usize, page_size: usize, max_order: u32) {
-    let most = page_size << max_order;
+/// A pool grows by its own size, or by a chunk that holds what could not be had, up to its ceiling.
+pub fn grows(pool_size: usize, failed_size: usize, room: usize, page_size: usize, max_order: u32) {
+    let pages = |bytes: usize| bytes / page_size;
+    let most = if room < page_size {
+        0
+    } else {
+        (1 << pages(room).ilog2()).min(1 << max_order)
+    };
 
-    let Some(sizes) = growth(pool_size, failed_size, page_size, max_order) else {
-        assert!(failed_size > most, "refused though a chunk holds it");
+    let Some(sizes) = growth(pool_size, failed_size, room, page_size, max_order) else {
+        assert!(
+            most == 0 || failed_size > most * page_size,
+            "refused though a chunk holds it"
+        );
         return;
     };
-    assert!(failed_size <= most, "no chunk holds it");
+    assert!(failed_size <= most * page_size, "no chunk holds it");
     assert!(sizes.smallest.is_power_of_two() && sizes.largest.is_power_of_two());
     assert!(
-        sizes.smallest <= sizes.largest && sizes.largest <= 1 << max_order,
+        sizes.smallest <= sizes.largest && sizes.largest <= most,
         "{sizes:?}"
     );
 
     let smallest = page_size * sizes.smallest;
     assert!(smallest >= failed_size, "{sizes:?} does not hold it");
-    assert!(
-        sizes.smallest == 1 || smallest / 2 < failed_size,
-        "{sizes:?} is more than needed"
-    );
+    if failed_size == 0 {
+        assert_eq!(
+            sizes.smallest,
+            pages(128 << 10).max(1).min(most),
+            "{sizes:?} is a small piece"
+        );
+    } else {
+        assert!(
+            sizes.smallest == 1 || smallest / 2 < failed_size,
+            "{sizes:?} is more than needed"
+        );
+    }
 
     let largest = page_size * sizes.largest;
     if sizes.largest > sizes.smallest {
-        assert!(largest <= pool_size, "{sizes:?} is more than the pool");
+        assert!(
+            largest <= pool_size.max(128 << 10),
+            "{sizes:?} is more than the pool"
+        );
     }
     assert!(
-        sizes.largest == 1 << max_order || largest > pool_size / 2,
+        sizes.largest == most || largest > pool_size / 2,
         "{sizes:?} is less than the pool"
     );
 }

@@ -82,6 +82,7 @@ pub fn no_panic(scenario: &Scenario) {
     growth(
         scenario.total_ram,
         machine.max_chunk,
+        scenario.total_ram,
         machine.page_size,
         scenario.max_order,
     );

@@ -80,28 +80,38 @@ const PIECES: &[(usize, bool, &[usize])] = &[
 /// The largest and the smallest order to try.
 type Orders = (u32, u32);
 
-/// Size of the pool, bytes that could not be had (or 0); the orders to try, with pages of 4 KiB and
-/// a largest order of 10.
+/// Size of the pool, bytes that could not be had (or 0), bytes to the ceiling; the orders to try,
+/// with pages of 4 KiB and a largest order of 10.
 #[rustfmt::skip]
-const GROWTH: &[(usize, usize, Option<Orders>)] = &[
-    // It runs low: its own size, or less.
-    (128 * K,   0,          Some((5, 0))),
-    (4 * K,     0,          Some((0, 0))),
-    (3 * M,     0,          Some((9, 0))),
-    (4 * M,     0,          Some((10, 0))),
-    (64 * M,    0,          Some((10, 0))),
-    (0,         0,          Some((0, 0))),
+const GROWTH: &[(usize, usize, usize, Option<Orders>)] = &[
+    // It runs low: its own size, or less, but never small pieces.
+    (128 * K,   0,          64 * M,     Some((5, 5))),
+    (4 * K,     0,          64 * M,     Some((5, 5))),
+    (3 * M,     0,          64 * M,     Some((9, 5))),
+    (4 * M,     0,          64 * M,     Some((10, 5))),
+    (64 * M,    0,          64 * M,     Some((10, 5))),
+    (0,         0,          64 * M,     Some((5, 5))),
+    // The last steps to the ceiling.
+    (3 * M,     0,          1 * M,      Some((8, 5))),
+    (3 * M,     0,          300 * K,    Some((6, 5))),
+    (3 * M,     0,          100 * K,    Some((4, 4))),
+    (3 * M,     0,          4 * K,      Some((0, 0))),
+    (3 * M,     0,          4 * K - 1,  None),
+    (3 * M,     0,          0,          None),
     // An allocation failed: no less than that.
-    (128 * K,   1,          Some((5, 0))),
-    (128 * K,   4 * K,      Some((5, 0))),
-    (128 * K,   4 * K + 1,  Some((5, 1))),
-    (128 * K,   128 * K,    Some((5, 5))),
-    (128 * K,   172_928,    Some((6, 6))),
-    (128 * K,   4 * M,      Some((10, 10))),
-    (64 * M,    64 * K,     Some((10, 4))),
+    (128 * K,   1,          64 * M,     Some((5, 0))),
+    (128 * K,   4 * K,      64 * M,     Some((5, 0))),
+    (128 * K,   4 * K + 1,  64 * M,     Some((5, 1))),
+    (128 * K,   128 * K,    64 * M,     Some((5, 5))),
+    (128 * K,   172_928,    64 * M,     Some((6, 6))),
+    (128 * K,   4 * M,      64 * M,     Some((10, 10))),
+    (64 * M,    64 * K,     64 * M,     Some((10, 4))),
+    // The ceiling is in the way.
+    (128 * K,   172_928,    255 * K,    None),
+    (128 * K,   172_928,    256 * K,    Some((6, 6))),
     // No chunk holds so many.
-    (128 * K,   4 * M + 1,  None),
-    (64 * M,    usize::MAX, None),
+    (128 * K,   4 * M + 1,  64 * M,     None),
+    (64 * M,    usize::MAX, usize::MAX, None),
 ];
 
 #[test]
@@ -152,13 +162,16 @@ fn pieces() {
 
 #[test]
 fn growths() {
-    for (pool_size, failed_size, orders) in GROWTH {
+    for (pool_size, failed_size, room, orders) in GROWTH {
         let expected = orders.map(|(largest, smallest)| Sizes {
             largest: 1 << largest,
             smallest: 1 << smallest,
         });
-        let got = growth(*pool_size, *failed_size, 4 * K, 10);
+        let got = growth(*pool_size, *failed_size, *room, 4 * K, 10);
 
-        assert_eq!(got, expected, "a pool of {pool_size}, {failed_size} failed");
+        assert_eq!(
+            got, expected,
+            "a pool of {pool_size}, {failed_size} failed, {room} left"
+        );
     }
 }

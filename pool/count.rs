@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is out of a pool, in one word: pages in its upper half, blocks in its lower one.
+//!
+//! One instruction counts both, and their sum says whether more is out than a threshold, whatever
+//! the number of blocks is. The top bit is for the pin on the module, see [`pool`](super::pool).
+
+use kernel::page::PAGE_SHIFT;
+
+/// Where the number of pages begins.
+const SHIFT: u32 = usize::BITS / 2;
+
+/// No block holds a reference on the module. Built in there is no such thing, and all that looks
+/// at the bit is compiled out.
+pub(super) const UNPINNED: usize = if cfg!(MODULE) {
+    1 << (usize::BITS - 1)
+} else {
+    0
+};
+
+/// More than any pool has out.
+pub(super) const NEVER: usize = usize::MAX >> 1;
+
+/// One block of so many pages.
+#[inline(always)]
+pub(super) const fn block(pages: usize) -> usize {
+    pages << SHIFT | 1
+}
+
+/// What is not exceeded as long as at most so many bytes are out.
+pub(super) const fn threshold(bytes: usize) -> usize {
+    (bytes >> PAGE_SHIFT) << SHIFT | (usize::MAX >> SHIFT)
+}
+
+/// Bytes that are out.
+pub(super) const fn bytes(count: usize) -> usize {
+    ((count & !UNPINNED) >> SHIFT) << PAGE_SHIFT
+}
+
+/// Blocks that are out.
+pub(super) const fn blocks(count: usize) -> usize {
+    count & (usize::MAX >> SHIFT)
+}
+
+#[cfg_attr(not(MODULE), expect(clippy::bad_bit_mask, reason = "there is no bit"))]
+pub(super) const fn is_unpinned(count: usize) -> bool {
+    count & UNPINNED != 0
+}

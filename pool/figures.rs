@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a pool counts besides what is out: requests that failed, and changes of its size.
+//!
+//! None of this is on the way of a request that is served. Any context may count; nothing here
+//! takes a lock.
+
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic,
+    Full,
+    Relaxed,
+    Release, //
+};
+
+use crate::sync::read_once;
+
+/// Words that a device's name may take; what is longer is cut.
+const NAME_WORDS: usize = 4;
+
+/// Bytes in a name.
+pub(crate) const NAME_LEN: usize = NAME_WORDS * size_of::<usize>();
+
+/// What a pool counts.
+pub(crate) struct Figures {
+    /// Requests that found no free piece.
+    pub(crate) failed_full: Atomic<usize>,
+    /// Requests of devices that could address none of the pieces that were free.
+    pub(crate) failed_mask: Atomic<usize>,
+    /// Chunks that were added.
+    pub(crate) growths: Atomic<usize>,
+    /// Attempts to add one that found no memory.
+    pub(crate) failed_growths: Atomic<usize>,
+    /// Chunks that went back.
+    pub(crate) shrinks: Atomic<usize>,
+    /// Bytes of the largest request that failed.
+    pub(crate) largest_failed: Atomic<usize>,
+    /// Whose that was.
+    largest_failed_dev: Name,
+}
+
+impl Figures {
+    pub(super) fn new() -> Self {
+        let zero = || Atomic::new(0);
+
+        Self {
+            failed_full: zero(),
+            failed_mask: zero(),
+            growths: zero(),
+            failed_growths: zero(),
+            shrinks: zero(),
+            largest_failed: zero(),
+            largest_failed_dev: Name::new(),
+        }
+    }
+
+    /// Notes a request of `bytes` bytes that failed, of a device whose name has these bytes.
+    #[cold]
+    pub(crate) fn note_failed(&self, bytes: usize, name: impl Iterator<Item = u8>) {
+        let mut old = read_once(&self.largest_failed);
+
+        while old < bytes {
+            match self.largest_failed.cmpxchg(old, bytes, Full) {
+                Ok(_) => return self.largest_failed_dev.set(name),
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// The name of the device whose request was the largest that failed, padded with NUL.
+    pub(crate) fn largest_failed_dev(&self) -> [u8; NAME_LEN] {
+        self.largest_failed_dev.get()
+    }
+}
+
+/// A name that any context may change, and read.
+struct Name {
+    /// Odd while somebody changes it.
+    sequence: Atomic<usize>,
+    words: [Atomic<usize>; NAME_WORDS],
+}
+
+impl Name {
+    fn new() -> Self {
+        Self {
+            sequence: Atomic::new(0),
+            words: core::array::from_fn(|_| Atomic::new(0)),
+        }
+    }
+
+    /// Changes the name, unless somebody else does that just now.
+    fn set(&self, mut name: impl Iterator<Item = u8>) {
+        let sequence = read_once(&self.sequence);
+
+        if sequence % 2 != 0
+            || self
+                .sequence
+                .cmpxchg(sequence, sequence.wrapping_add(1), Full)
+                .is_err()
+        {
+            return;
+        }
+        for word in &self.words {
+            let bytes = core::array::from_fn(|_| name.next().unwrap_or(0));
+
+            word.store(usize::from_ne_bytes(bytes), Relaxed);
+        }
+        self.sequence.store(sequence.wrapping_add(2), Release);
+    }
+
+    /// The name; none if somebody keeps changing it.
+    fn get(&self) -> [u8; NAME_LEN] {
+        let mut name = [0; NAME_LEN];
+
+        for _ in 0..16 {
+            let sequence = self.sequence.load(Acquire);
+
+            for (word, bytes) in self
+                .words
+                .iter()
+                .zip(name.chunks_exact_mut(size_of::<usize>()))
+            {
+                bytes.copy_from_slice(&word.load(Acquire).to_ne_bytes());
+            }
+            if sequence % 2 == 0 && sequence == read_once(&self.sequence) {
+                return name;
+            }
+        }
+        [0; NAME_LEN]
+    }
+}

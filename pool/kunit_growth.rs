@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit tests of how the size of pools follows the load, on pools of their own. What is decided is
+//! tested on the host; here, that it is done. Time is skipped, not waited for.
+
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
+};
+
+use super::{
+    growth::{
+        schedule,
+        stop, //
+    },
+    kunit::{
+        alloc,
+        dma32,
+        free,
+        never,
+        pools_in,
+        pools_up_to,
+        pools_with,
+        request_with,
+        SIZE, //
+    },
+    Pools, //
+};
+use crate::{
+    memory::set_memory::fault_injection,
+    plan::{
+        control::{
+            IDLE,
+            MAX_BACKOFF, //
+        },
+        sizes::MIN_SIZE,
+        zones::{
+            Zone,
+            ZoneSet, //
+        },
+    },
+    report::failure::Failure,
+};
+
+/// A pool of its own in DMA32.
+const ONE: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma32);
+
+/// Lets time pass, and the worker work as often as it wants to.
+fn pass(pools: &Pools, ms: u64) {
+    for _ in 0..16 {
+        pools.skipped.add((ms / 16) as usize, Relaxed);
+        pools.follow_load();
+    }
+}
+
+#[kunit_tests(rust_dma_pool_growth)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_once_something_is_taken() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+
+        pools.follow_load();
+        let before = pool.size.load(Relaxed);
+        let block = alloc(&pools, Zone::Dma32, PAGE_SIZE).map_err(|_| ENOMEM)?;
+
+        stop(&pools);
+        pools.follow_load();
+        let during = pool.size.load(Relaxed);
+        let freed = free(&pools, &block, PAGE_SIZE);
+
+        assert_eq!((before, freed), (SIZE, true));
+        assert_eq!(during, SIZE + MIN_SIZE.max(PAGE_SIZE));
+        assert_eq!(pool.figures.growths.load(Relaxed), 1);
+        Ok(())
+    }
+
+    /// Another pool of the search order is as full, and yet not the one that is too small.
+    #[test]
+    fn the_pool_that_was_asked_has_to_grow() -> Result {
+        let pools = pools_in(ZoneSet::ALL, false)?;
+        let result = alloc(&pools, Zone::Kernel, 4 * SIZE).err();
+
+        stop(&pools);
+        pools.follow_load();
+        assert_eq!(result, Some(Failure::Exhausted));
+        for (zone, pool) in pools.pools.iter() {
+            let pool = pool.as_ref().ok_or(EINVAL)?;
+            let asked = pool.figures.failed_full.load(Relaxed) == 1;
+
+            assert_eq!(asked, zone == Zone::Kernel);
+            let grown = pool.size.load(Relaxed) > SIZE;
+
+            assert_eq!(grown, zone == Zone::Kernel);
+        }
+        Ok(())
+    }
+
+    /// More memory of the same zone is no better.
+    #[test]
+    fn a_device_that_rejects_all_does_not_make_it_grow() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let picky = request_with(Some(never), Zone::Dma32, SIZE, false);
+        let result = pools.alloc(&rcu::read_lock(), &picky).err();
+
+        stop(&pools);
+        pools.follow_load();
+        assert_eq!(result, Some(Failure::NotAddressable));
+        assert_eq!(pool.figures.failed_mask.load(Relaxed), 1);
+        assert_eq!(pool.figures.failed_full.load(Relaxed), 0);
+        assert_eq!(pool.size.load(Relaxed), SIZE);
+        // What was rejected is free again.
+        let all = alloc(&pools, Zone::Dma32, SIZE);
+        let freed = all.map(|block| free(&pools, &block, SIZE));
+
+        assert_eq!(freed, Ok(true));
+        Ok(())
+    }
+
+    /// All that a new chunk has may be out by the time that it is there.
+    #[test]
+    fn grows_until_it_is_not_low() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let out = 4 * MIN_SIZE / PAGE_SIZE;
+
+        pool.take(out);
+        pools.follow_load();
+        let size = pool.size.load(Relaxed);
+
+        pool.forget(out);
+        assert!(size >= SIZE + 4 * MIN_SIZE);
+        Ok(())
+    }
+
+    /// A request that no chunk can hold does not stand in the way.
+    #[test]
+    fn grows_when_low_after_a_request_that_is_too_large() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let block = alloc(&pools, Zone::Dma32, SIZE).map_err(|_| ENOMEM)?;
+        let failure = alloc(&pools, Zone::Dma32, 1 << 40).err();
+
+        stop(&pools);
+        let failed_size = pool.failed_size.load(Relaxed);
+
+        pools.follow_load();
+        let freed = free(&pools, &block, SIZE);
+
+        assert_eq!((failure, freed), (Some(Failure::Exhausted), true));
+        assert_eq!(failed_size, 0);
+        assert!(pool.size.load(Relaxed) > SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn remembers_the_largest_request_that_failed() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+
+        pool.record_failure(2 * MIN_SIZE);
+        pool.record_failure(4 * MIN_SIZE);
+        pool.record_failure(MIN_SIZE);
+        assert_eq!(pool.failed_size.load(Relaxed), 4 * MIN_SIZE);
+        pools.follow_load();
+        assert_eq!(pool.failed_size.load(Relaxed), 0);
+        assert!(pool.size.load(Relaxed) >= SIZE + 4 * MIN_SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn grows_to_fit_a_request_that_failed() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let first = alloc(&pools, Zone::Dma32, 4 * SIZE).err();
+
+        stop(&pools);
+        pools.follow_load();
+        let second = alloc(&pools, Zone::Dma32, 4 * SIZE);
+        let freed = second.map(|block| free(&pools, &block, 4 * SIZE));
+
+        stop(&pools);
+        assert_eq!(first, Some(Failure::Exhausted));
+        assert_eq!(freed, Ok(true));
+        Ok(())
+    }
+
+    #[test]
+    fn does_not_grow_above_its_ceiling() -> Result {
+        let pools = pools_up_to(ONE, SIZE)?;
+        let pool = dma32(&pools)?;
+        let block = alloc(&pools, Zone::Dma32, SIZE).map_err(|_| ENOMEM)?;
+
+        pools.follow_load();
+        let freed = free(&pools, &block, SIZE);
+
+        stop(&pools);
+        assert!(freed);
+        assert_eq!(pool.size.load(Relaxed), SIZE);
+        assert_eq!(pool.figures.failed_growths.load(Relaxed), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn gives_back_what_was_idle_for_a_minute() -> Result {
+        let before = fault_injection::shared_pages();
+        let pools = pools_with(ONE, false, true)?;
+        let pool = dma32(&pools)?;
+        let size = || pool.size.load(Relaxed);
+
+        pool.record_failure(4 * MIN_SIZE);
+        pools.follow_load();
+        let grown = size();
+
+        pass(&pools, IDLE / 2);
+        let kept = size();
+
+        pass(&pools, IDLE);
+        stop(&pools);
+        assert!(grown >= SIZE + 4 * MIN_SIZE);
+        assert_eq!(kept, grown);
+        assert_eq!(size(), SIZE);
+        assert_eq!(pool.figures.shrinks.load(Relaxed), 1);
+        // They are encrypted again.
+        assert_eq!(fault_injection::shared_pages() - before, SIZE / PAGE_SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn gives_back_at_once_under_pressure_and_keeps_what_is_out() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let all = alloc(&pools, Zone::Dma32, SIZE).map_err(|_| ENOMEM)?;
+
+        stop(&pools);
+        pools.follow_load();
+        // From the chunk that was added.
+        let block = alloc(&pools, Zone::Dma32, PAGE_SIZE).map_err(|_| ENOMEM)?;
+        let freed = free(&pools, &all, SIZE);
+        let grown = pool.size.load(Relaxed);
+
+        stop(&pools);
+        pools.press();
+        stop(&pools);
+        pools.press();
+        pools.follow_load();
+        let in_use = pool.size.load(Relaxed);
+        let freed = freed && free(&pools, &block, PAGE_SIZE);
+
+        stop(&pools);
+        let idle = pools.idle_pages();
+
+        pools.press();
+        pools.follow_load();
+        stop(&pools);
+        assert!(freed);
+        assert_eq!(in_use, grown);
+        assert_eq!(idle, (grown - SIZE) / PAGE_SIZE);
+        assert_eq!(pool.size.load(Relaxed), SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn knows_the_peak() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let take = |size| alloc(&pools, Zone::Dma32, size).map_err(|_| ENOMEM);
+        let first = take(2 * PAGE_SIZE)?;
+        let second = take(PAGE_SIZE)?;
+        let freed = free(&pools, &first, 2 * PAGE_SIZE);
+        let peak = pool.hiwater();
+
+        pool.reset_hiwater();
+        let reset = pool.hiwater();
+        let third = take(PAGE_SIZE)?;
+        let again = pool.hiwater();
+        let freed = freed && free(&pools, &second, PAGE_SIZE) && free(&pools, &third, PAGE_SIZE);
+
+        stop(&pools);
+        assert!(freed);
+        assert_eq!(peak, 3 * PAGE_SIZE);
+        assert_eq!((reset, again), (PAGE_SIZE, 2 * PAGE_SIZE));
+        assert_eq!(pool.calls(), (3, 3));
+        assert_eq!((pool.used(), pool.blocks()), (0, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn pools_that_cannot_be_decrypted_are_not_made_and_do_not_grow() -> Result {
+        fault_injection::fail(true, false);
+        let none = pools_with(ONE, false, true);
+
+        fault_injection::fail(false, false);
+        let pools = pools_with(ONE, false, true)?;
+        let pool = dma32(&pools)?;
+
+        fault_injection::fail(true, false);
+        pool.record_failure(4 * SIZE);
+        pools.follow_load();
+        fault_injection::fail(false, false);
+        // Never again, not even when that would work.
+        pool.record_failure(4 * SIZE);
+        pass(&pools, 2 * MAX_BACKOFF);
+        stop(&pools);
+        assert!(none?.present.is_empty());
+        assert_eq!(pool.size.load(Relaxed), SIZE);
+        assert_eq!(pool.figures.failed_growths.load(Relaxed), 1);
+        assert_eq!(pool.reach.load(Relaxed), SIZE);
+        Ok(())
+    }
+
+    /// Neither a work item that never ran nor a timer is left.
+    #[test]
+    fn pools_go_although_they_were_about_to_grow() -> Result {
+        let before = fault_injection::shared_pages();
+
+        for _ in 0..8 {
+            let pools = pools_with(ONE, false, true)?;
+
+            dma32(&pools)?.record_failure(MIN_SIZE);
+            schedule(&pools);
+            drop(pools);
+        }
+        assert_eq!(fault_injection::shared_pages(), before);
+        Ok(())
+    }
+
+    /// Neither work that was waiting then, nor what it would add.
+    #[test]
+    fn nothing_grows_after_it_was_stopped() -> Result {
+        for _ in 0..4 {
+            let pools = pools_in(ONE, false)?;
+            let pool = dma32(&pools)?;
+
+            pool.record_failure(4 * SIZE);
+            schedule(&pools);
+            stop(&pools);
+            let size = pool.size.load(Relaxed);
+
+            fsleep(Delta::from_millis(5));
+            assert_eq!(pool.size.load(Relaxed), size);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the pools in Rust say about themselves: the figures in debugfs, held against
+# what was done and against the trace events; what is said when a request fails; and
+# that memory which was added goes back.
+
+. "$(dirname "$0")/functions.sh"
+start module zones
+
+EVENTS=/sys/kernel/tracing/events/dma_pool
+FIXED=coherent_pool=kernel:1M-1M,dma:1M-1M,dma32:1M-1M
+
+stat_of() { sed -n "s/^$1=//p" "$POOLS/stats"; } # KEY
+
+expect_figures() { # POOL NAME=VALUE...
+	local pool=$1 pair
+	shift
+	for pair; do
+		expect_equal "${pair%=*} of the $pool pool" "$(figure "$pool" "${pair%=*}")" "${pair#*=}"
+	done
+}
+
+# Three pages each; the peak stays when they are back, until it is set back.
+counts() { # POOL
+	must_load $FIXED || return
+	expect_figures "$1" size=1048576 min=1048576 max=1048576 used=0 used_hiwater=0 \
+		largest_free=1048576 chunks=1 blocks=0 allocs=0 frees=0
+	hold 5 12288 "$1" || fail_with "no blocks"
+	expect_figures "$1" used=61440 used_hiwater=61440 blocks=5 allocs=5 frees=0 \
+		largest_free=786432
+	free_held
+	expect_figures "$1" used=0 used_hiwater=61440 blocks=0 allocs=5 frees=5 largest_free=1048576
+	hold 1 "$PAGE" "$1" || fail_with "no block"
+	! echo 1 2>/dev/null >"$POOLS/$1/used_hiwater" || fail_with "the peak can be set to 1"
+	expect_figures "$1" used_hiwater=61440
+	echo 0 >"$POOLS/$1/used_hiwater" || fail_with "the peak cannot be set back"
+	expect_figures "$1" used_hiwater=$PAGE
+	hold 2 "$PAGE" "$1" || fail_with "no blocks"
+	expect_figures "$1" used_hiwater=$((3 * PAGE))
+	free_held
+	must_unload
+}
+
+# All that is not there, and whose the largest was.
+failures() {
+	must_load $FIXED || return
+	hold 16 65536 dma || fail_with "no blocks"
+	hold 16 65536 dma32 || fail_with "no blocks"
+	hold 16 65536 kernel || fail_with "no blocks"
+	! hold 1 "$PAGE" dma || fail_with "more than all"
+	! hold 1 20000 dma || fail_with "more than all"
+	expect_figures dma failed_full=2 failed_mask=0 largest_failed=20000 growths=0 failed_growths=0
+	expect_equal "the device" "$(stat_of dma_largest_failed_dev)" dma_pool_test
+	free_held
+	! hold 1 "$PAGE" kernel reject || fail_with "got what the device rejects"
+	expect_figures kernel failed_full=0 failed_mask=1
+	must_unload
+}
+
+# Of a file per figure, of all in one, and of the table.
+agree() {
+	local key file pool
+	must_load $FIXED || return
+	hold 3 8192 dma32 || fail_with "no blocks"
+	expect_equal "version" "$(stat_of version)" 1
+	for pool in $ZONES; do
+		for file in "$POOLS/$pool"/*; do
+			key=${pool}_${file##*/}
+			expect_equal "$key" "$(stat_of "$key")" "$(cat "$file")"
+		done
+		[ "$(stat_of "${pool}_size")" = "$(size_of "$pool")" ] || fail_with "two sizes of $pool"
+		grep -q "^$pool  *1024 " "$POOLS/summary" || fail_with "no row of $pool: $(cat "$POOLS/summary")"
+	done
+	expect_equal "chunks in the table" "$(grep -c " buddy \| cma " "$POOLS/summary")" 3
+	for key in failed_no_pool failed_disabled; do expect_equal "$key" "$(stat_of $key)" 0; done
+	free_held
+	must_unload
+}
+
+# The driver of 2020: 172,928 bytes of a pool of 128 KiB. C fails for ever.
+says_what_would_do() {
+	must_load coherent_pool=dma:128K || return
+	expect_warnings 1 "DMA pool exhausted for dma_pool_test: 172928 bytes asked of the dma pool of 128 KiB, 0 KiB in use, largest free piece 128 KiB, coherent_pool=256K would do; growing" \
+		hold 1 172928 dma warn && fail_with "there was room"
+	wait_for 20 fits 172928 || fail_with "still no room after it grew"
+	free_held
+	must_unload
+	must_load coherent_pool=dma:256K-256K || return
+	hold 1 172928 dma || fail_with "the value that was named does not do"
+	free_held
+	must_unload
+}
+fits() { hold 1 "$1" dma; } # SIZE
+
+# What growth cannot mend is a warning still, and the ceiling is named once.
+says_what_is_in_the_way() {
+	local i
+	must_load coherent_pool=dma:128K-128K || return
+	for i in 1 2; do
+		expect_warnings 1 "DMA pool exhausted for dma_pool_test: 172928 bytes asked" \
+			hold 1 172928 dma warn && fail_with "there was room"
+	done
+	wait_for 20 says_ceiling || fail_with "nothing is said about the ceiling"
+	log_has "the dma pool is as large as it may be, 128 KiB; coherent_pool=dma:128K-256K would let it grow further"
+	expect_equal "how often that is said" "$(log_since | grep -c "as large as it may be")" 1
+	# More than any block can be: once.
+	expect_warnings 1 "which no pool can serve at once" \
+		hold 1 $((2 * $(largest_block))) dma warn && fail_with "more than a block"
+	! hold 1 $((4 * $(largest_block))) dma warn || fail_with "more than a block"
+	must_unload
+}
+says_ceiling() { log_read; log_since | grep -q "as large as it may be"; }
+
+# What was added and is idle goes back when memory is short, and nothing else.
+gives_back() {
+	local pool grown
+	must_load coherent_pool=512K || return
+	for pool in $ZONES; do
+		hold 8 65536 "$pool" || fail_with "no blocks"
+		wait_for 20 has_grown "$pool" || fail_with "the $pool pool does not grow"
+	done
+	# From the pieces that were added, as the first ones are full. Again less is free than
+	# has to be.
+	for pool in $ZONES; do hold 1 "$PAGE" "$pool" || fail_with "no page"; done
+	for pool in $ZONES; do
+		wait_for 20 is_size "$pool" 2097152 || fail_with "the $pool pool has $(size_of "$pool")"
+	done
+	grown=$(all_sizes)
+	press
+	expect_equal "sizes with blocks out of each piece" "$(all_sizes)" "$grown"
+	free_held
+	press
+	for pool in $ZONES; do
+		wait_for 20 is_small "$pool" || fail_with "the $pool pool keeps $(size_of "$pool")"
+		[ "$(figure "$pool" shrinks)" -ge 1 ] || fail_with "no shrink is counted"
+		expect_figures "$pool" used=0 blocks=0 chunks=1
+	done
+	tell state=ok
+	must_pass zero_every_page
+	must_pass free_every_page_by_page
+	must_unload
+}
+has_grown() { [ "$(size_of "$1")" -gt 524288 ]; } # POOL
+is_size() { [ "$(size_of "$1")" = "$2" ]; } # POOL BYTES
+is_small() { [ "$(size_of "$1")" = 524288 ]; } # POOL
+# All shrinkers are asked.
+press() { echo 2 >/proc/sys/vm/drop_caches; sleep 0.5; }
+
+# An open file runs nothing of ours when the module is gone.
+open_files() {
+	local text
+	must_load $FIXED || return
+	exec 8<"$POOLS/stats" 9<"$POOLS/dma/used"
+	must_unload
+	! text=$(cat <&8 2>/dev/null) || fail_with "stats can be read: $text"
+	! text=$(cat <&9 2>/dev/null) || fail_with "used can be read: $text"
+	exec 8<&- 9<&-
+}
+
+events() { # NAME: how many there were, with this device or pool
+	grep -c " dma_pool_$1: " /sys/kernel/tracing/trace
+}
+
+# Event by event.
+traced() {
+	[ -d $EVENTS ] || { skip "the kernel has no trace events"; return; }
+	must_load coherent_pool=512K || return
+	echo >/sys/kernel/tracing/trace
+	echo 1 >$EVENTS/enable
+	hold 8 65536 dma32 || fail_with "no blocks"
+	wait_for 20 has_grown dma32 || fail_with "it does not grow"
+	hold 10 "$PAGE" dma32 || fail_with "no pages"
+	! hold 1 $((2 * $(largest_block))) dma32 || fail_with "more than a block"
+	free_held
+	press
+	wait_for 20 is_small dma32 || fail_with "it does not shrink"
+	echo 0 >$EVENTS/enable
+	expect_equal "dma_pool_alloc" "$(events alloc)" "$(figure dma32 allocs)"
+	expect_equal "dma_pool_free" "$(events free)" "$(figure dma32 frees)"
+	expect_equal "dma_pool_fail" "$(events fail)" "$(figure dma32 failed_full)"
+	expect_equal "dma_pool_grow" "$(events grow)" "$(figure dma32 growths)"
+	expect_equal "dma_pool_shrink" "$(events shrink)" "$(figure dma32 shrinks)"
+	expect_equal "bytes" "$(sed -n 's/.*dma_pool_alloc: device=dma_pool_test pool=dma32 bytes=\([0-9]*\) phys=0x.*/\1/p' \
+		/sys/kernel/tracing/trace | awk '{ n += $1 } END { print n }')" $((8 * 65536 + 10 * PAGE))
+	must_unload
+}
+
+for pool in $ZONES; do
+	add "figures of the $pool pool" counts "$pool"
+done
+add "failures are counted, with the largest" failures
+add "all files say the same" agree
+add "a failure says what would do, and that it grows" says_what_would_do
+add "a failure says what is in the way" says_what_is_in_the_way
+add "idle memory goes back when memory is short" gives_back
+add "open files do not keep the module" open_files
+add "trace events agree with the figures" traced
+run_tests
