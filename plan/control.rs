@@ -227,8 +227,9 @@ impl Control {
             if load.now < self.slot_end {
                 break;
             }
-            self.needed.rotate_right(1);
-            self.needed[0] = 0;
+            let [first, second, third, _] = self.needed;
+
+            self.needed = [0, first, second, third];
             self.slot_end = self.slot_end.saturating_add(slot);
         }
         if load.now >= self.slot_end {

@@ -86,7 +86,6 @@ use crate::{
     },
     plan::{
         control::Control,
-        sizes,
         zones::{
             search_order,
             PerZone,
@@ -101,7 +100,6 @@ use crate::{
         ratelimit::RateLimit,
         trace, //
     },
-    sync::read_once,
 };
 
 /// Memory for a device: whole pages, which belong to who has this.
@@ -245,10 +243,10 @@ impl Pools {
                 continue;
             }
             while let Some(missing) = min
-                .checked_sub(read_once(&pool.size))
+                .checked_sub(crate::sync::read_once(&pool.size))
                 .filter(|missing| *missing != 0)
             {
-                let sizes = sizes::creation(missing, false, PAGE_SIZE, MAX_PAGE_ORDER);
+                let sizes = crate::plan::sizes::creation(missing, false, PAGE_SIZE, MAX_PAGE_ORDER);
                 let added = Chunk::new(zone, sizes, pool.kind.is_shared())
                     .is_ok_and(|chunk| self.table.add(pool, chunk, false).is_ok());
 
@@ -256,7 +254,7 @@ impl Pools {
                     break;
                 }
             }
-            pool.set_initial(read_once(&pool.size).min(min));
+            pool.set_initial(crate::sync::read_once(&pool.size).min(min));
             *controls.get_mut(zone) = Some(control(pool, max));
         }
     }

@@ -37,9 +37,8 @@ impl Shrinker {
     )]
     pub(crate) fn new(pools: &Arc<Pools>) -> Option<Self> {
         // SAFETY: A name without conversions. Who sets no flag is asked for all nodes at once.
-        let shrinker =
-            NonNull::new(unsafe { bindings::shrinker_alloc(0, c"dma-pool".as_char_ptr()) })?;
-        let raw = shrinker.as_ptr();
+        let raw = unsafe { bindings::shrinker_alloc(0, c"dma-pool".as_char_ptr()) };
+        let shrinker = NonNull::new(raw)?;
 
         // SAFETY: It was just allocated, and nobody else knows it before it is registered.
         unsafe {

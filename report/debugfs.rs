@@ -26,7 +26,7 @@ use super::{
     text::{
         self,
         Text,
-        FIGURES, //
+        NAMES, //
     }, //
 };
 use crate::{
@@ -37,8 +37,8 @@ use crate::{
 /// Read by root only, as C's files.
 const MODE: bindings::umode_t = 0o400;
 
-/// The name of the figure that can be written.
-const HIWATER: &CStr = c"used_hiwater";
+/// The figure that can be written.
+const HIWATER: usize = 4;
 
 /// What [`FILE`] is told it is: these, or a figure of a pool.
 const STATS: usize = 1;
@@ -82,11 +82,10 @@ impl Debugfs {
             }
             let dir = directory(c_name(zone), this.dir);
 
-            for (index, figure) in FIGURES.iter().enumerate() {
-                let mode = if figure.name == HIWATER { 0o600 } else { MODE };
-                let number = FIRST_FIGURE + place * FIGURES.len() + index;
+            for (index, name) in NAMES.into_iter().enumerate() {
+                let mode = if index == HIWATER { 0o600 } else { MODE };
 
-                file(figure.name, mode, dir, number);
+                file(name, mode, dir, FIRST_FIGURE + place * NAMES.len() + index);
             }
         }
         this
@@ -184,11 +183,10 @@ unsafe fn number_of(file: *mut bindings::file) -> usize {
 }
 
 /// The figure of that number, and whose it is.
-fn figure(number: usize) -> Option<(Zone, &'static text::Figure)> {
+fn figure(number: usize) -> Option<(Zone, usize)> {
     let number = number.checked_sub(FIRST_FIGURE)?;
-    let zone = *Zone::ALL.get(number / FIGURES.len())?;
 
-    Some((zone, FIGURES.get(number % FIGURES.len())?))
+    Some((*Zone::ALL.get(number / NAMES.len())?, number % NAMES.len()))
 }
 
 /// Writes the text of a file.
@@ -203,8 +201,12 @@ fn show(number: usize, text: &mut Text) {
         SUMMARY => text::summary(text, &pools, &guard),
         _ => {
             if let Some((zone, figure)) = figure(number) {
-                if let Some(pool) = pools.pool(zone) {
-                    text.line(figure.of(&pools, &guard, pool));
+                let value = pools
+                    .pool(zone)
+                    .and_then(|pool| text::values(&pools, &guard, pool).get(figure).copied());
+
+                if let Some(value) = value {
+                    text.line(value);
                 }
             }
         }
@@ -260,7 +262,7 @@ unsafe extern "C" fn write(
     if let Some((zone, figure)) = figure(unsafe { number_of(file) }) {
         let guard = rcu::read_lock();
 
-        if figure.name == HIWATER {
+        if figure == HIWATER {
             if let Some(pool) = crate::pools(&guard)
                 .as_ref()
                 .and_then(|pools| pools.pool(zone))

@@ -8,7 +8,7 @@
 use core::fmt::Write;
 
 use kernel::{
-    fmt,
+    page::PAGE_SHIFT,
     prelude::*,
     str::CStr,
     sync::rcu, //
@@ -24,51 +24,63 @@ use crate::{
     sync::read_once,
 };
 
-/// A figure of a pool.
-pub(super) struct Figure {
-    pub(super) name: &'static CStr,
-    value: fn(&Pools, &rcu::Guard, &Pool) -> usize,
-}
+/// The figures of a pool, in the order in which they are written.
+pub(super) const NAMES: [&CStr; 18] = [
+    c"size",
+    c"min",
+    c"max",
+    c"used",
+    c"used_hiwater",
+    c"largest_free",
+    c"chunks",
+    c"blocks",
+    c"allocs",
+    c"frees",
+    c"failed_full",
+    c"failed_mask",
+    c"largest_failed",
+    c"growths",
+    c"failed_growths",
+    c"shrinks",
+    c"leaked",
+    c"cc_shared",
+];
 
-impl Figure {
-    /// Its value now.
-    pub(super) fn of(&self, pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> usize {
-        (self.value)(pools, guard, pool)
-    }
-}
+/// Their values now.
+#[inline(never)]
+pub(super) fn values(pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> [usize; NAMES.len()] {
+    let figures = &pool.figures;
+    let (allocs, frees) = pool.calls();
+    let (chunks, largest_free) =
+        pools
+            .chunks(guard, pool.zone)
+            .fold((0, 0), |(count, largest), chunk| {
+                (
+                    usize::wrapping_add(count, 1),
+                    usize::max(largest, chunk.largest_free()),
+                )
+            });
 
-/// Declares the figures.
-macro_rules! figures {
-    ($($name:literal => |$pools:pat_param, $guard:pat_param, $pool:pat_param| $value:expr,)*) => {
-        /// All figures of a pool, in the order in which they are written.
-        pub(super) static FIGURES: &[Figure] = &[
-            $(Figure {
-                name: $name,
-                value: |$pools, $guard, $pool| $value,
-            },)*
-        ];
-    };
-}
-
-figures! {
-    c"size" => |_, _, pool| read_once(&pool.size),
-    c"min" => |_, _, pool| pool.initial(),
-    c"max" => |_, _, pool| pool.max(),
-    c"used" => |_, _, pool| pool.used(),
-    c"used_hiwater" => |_, _, pool| pool.hiwater(),
-    c"largest_free" => |pools, guard, pool| pools.largest_free(guard, pool.zone),
-    c"chunks" => |pools, guard, pool| pools.chunks(guard, pool.zone).count(),
-    c"blocks" => |_, _, pool| pool.blocks(),
-    c"allocs" => |_, _, pool| pool.calls().0,
-    c"frees" => |_, _, pool| pool.calls().1,
-    c"failed_full" => |_, _, pool| read_once(&pool.figures.failed_full),
-    c"failed_mask" => |_, _, pool| read_once(&pool.figures.failed_mask),
-    c"largest_failed" => |_, _, pool| read_once(&pool.figures.largest_failed),
-    c"growths" => |_, _, pool| read_once(&pool.figures.growths),
-    c"failed_growths" => |_, _, pool| read_once(&pool.figures.failed_growths),
-    c"shrinks" => |_, _, pool| read_once(&pool.figures.shrinks),
-    c"leaked" => |_, _, pool| read_once(LEAKED.get(pool.zone)),
-    c"cc_shared" => |_, _, pool| usize::from(pool.kind.is_shared()),
+    [
+        read_once(&pool.size),
+        pool.initial(),
+        pool.max(),
+        pool.used(),
+        pool.hiwater(),
+        largest_free,
+        chunks,
+        pool.blocks(),
+        allocs,
+        frees,
+        read_once(&figures.failed_full),
+        read_once(&figures.failed_mask),
+        read_once(&figures.largest_failed),
+        read_once(&figures.growths),
+        read_once(&figures.failed_growths),
+        read_once(&figures.shrinks),
+        read_once(LEAKED.get(pool.zone)),
+        usize::from(pool.kind.is_shared()),
+    ]
 }
 
 /// Text with room for so much; the rest is cut.
@@ -93,12 +105,22 @@ impl Text {
 
     /// A number and the end of a line.
     pub(super) fn line(&mut self, value: usize) {
-        self.print(fmt::Arguments::from(fmt!("{value}\n")));
+        self.cell(value, 0);
+        self.push(b"\n");
     }
 
-    fn print(&mut self, args: fmt::Arguments<'_>) {
+    /// A number, with spaces before it.
+    #[inline(never)]
+    fn cell(&mut self, value: usize, width: usize) {
         // It is cut, but does not fail.
-        let _ = self.write_fmt(args);
+        let _ = write!(self, "{value:width$}");
+    }
+
+    /// The name of a pool, with spaces after it.
+    #[inline(never)]
+    fn name(&mut self, zone: Zone) {
+        self.push(zone.name().as_bytes());
+        self.push(b"      ".get(zone.name().len()..).unwrap_or_default());
     }
 }
 
@@ -122,18 +144,20 @@ pub(super) fn stats(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
     for pool in each_pool(pools) {
         let name = pool.zone.name().as_bytes();
 
-        for figure in FIGURES {
+        for (figure, value) in NAMES.into_iter().zip(values(pools, guard, pool)) {
             text.push(name);
             text.push(b"_");
-            text.push(figure.name.to_bytes());
+            text.push(figure.to_bytes());
             text.push(b"=");
-            text.line(figure.of(pools, guard, pool));
+            text.line(value);
         }
         text.push(name);
         text.push(b"_largest_failed_dev=");
-        let dev = pool.figures.largest_failed_dev();
-
-        text.push(dev.split(|byte| *byte == 0).next().unwrap_or_default());
+        for byte in pool.figures.largest_failed_dev() {
+            if byte != 0 {
+                text.push(&[byte]);
+            }
+        }
         text.push(b"\n");
     }
     text.push(b"failed_no_pool=");
@@ -142,45 +166,44 @@ pub(super) fn stats(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
     text.line(read_once(&pools.disabled_allocs));
 }
 
-/// A table of the pools, and one of their chunks.
+/// A table of the pools, and one of their chunks. Sizes are in KiB.
 pub(super) fn summary(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
     text.push(
         b"pool    size KiB      min      max     used     peak  largest  blocks   failed  grown  shrunk\n",
     );
     for pool in each_pool(pools) {
-        let figures = &pool.figures;
-        let kib = |bytes: usize| bytes >> 10;
-        let failed = read_once(&figures.failed_full).wrapping_add(read_once(&figures.failed_mask));
+        let [size, min, max, used, hiwater, largest_free, _, blocks, _, _, full, mask, _, growths, _, shrinks, ..] =
+            values(pools, guard, pool);
 
-        text.print(fmt!(
-            "{:<6} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>7} {:>8} {:>6} {:>7}\n",
-            pool.zone.name(),
-            kib(read_once(&pool.size)),
-            kib(pool.initial()),
-            kib(pool.max()),
-            kib(pool.used()),
-            kib(pool.hiwater()),
-            kib(pools.largest_free(guard, pool.zone)),
-            pool.blocks(),
-            failed,
-            read_once(&figures.growths),
-            read_once(&figures.shrinks),
-        ));
+        text.name(pool.zone);
+        for (value, width) in [
+            (size >> 10, 10),
+            (min >> 10, 9),
+            (max >> 10, 9),
+            (used >> 10, 9),
+            (hiwater >> 10, 9),
+            (largest_free >> 10, 9),
+            (blocks, 8),
+            (full.wrapping_add(mask), 9),
+            (growths, 7),
+            (shrinks, 8),
+        ] {
+            text.cell(value, width);
+        }
+        text.push(b"\n");
     }
     text.push(b"\nchunk   size KiB     used  order  origin  address\n");
     for pool in each_pool(pools) {
         for chunk in pools.chunks(guard, pool.zone) {
-            let pages = chunk.size() >> kernel::page::PAGE_SHIFT;
+            let order = (chunk.size() >> PAGE_SHIFT).checked_ilog2().unwrap_or(0);
 
-            text.print(fmt!(
-                "{:<6} {:>9} {:>8} {:>6}  {:<6}  {:#x}\n",
-                pool.zone.name(),
-                chunk.size() >> 10,
-                chunk.used() >> 10,
-                pages.checked_ilog2().unwrap_or(0),
-                chunk.origin(),
-                chunk.phys_of(0),
-            ));
+            text.name(pool.zone);
+            text.cell(chunk.size() >> 10, 10);
+            text.cell(chunk.used() >> 10, 9);
+            // CAST: A small number.
+            text.cell(order as usize, 7);
+            // It is cut, but does not fail.
+            let _ = write!(text, "  {:<6}  {:#x}\n", chunk.origin(), chunk.phys_of(0));
         }
     }
 }

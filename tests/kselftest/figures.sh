@@ -35,7 +35,7 @@ counts() { # POOL
 	! echo 1 2>/dev/null >"$POOLS/$1/used_hiwater" || fail_with "the peak can be set to 1"
 	expect_figures "$1" used_hiwater=61440
 	echo 0 >"$POOLS/$1/used_hiwater" || fail_with "the peak cannot be set back"
-	expect_figures "$1" used_hiwater=$PAGE
+	expect_figures "$1" used_hiwater="$PAGE"
 	hold 2 "$PAGE" "$1" || fail_with "no blocks"
 	expect_figures "$1" used_hiwater=$((3 * PAGE))
 	free_held
