@@ -62,9 +62,49 @@ stress() { # OPERATIONS [PARAMETER...]
 	[ $# = 0 ] || must_unload
 }
 
+# While memory is short all the time: pieces that were added go back while all CPUs
+# allocate and free, and come again. In many short bursts, as pieces are idle between.
+pressed() { # OPERATIONS
+	local count key pool presser round
+	must_load coherent_pool=$((size / 4))K-8M || return
+	while :; do
+		echo 2 >/proc/sys/vm/drop_caches
+		sleep 0.05
+	done &
+	presser=$!
+	for round in {1..25}; do
+		echo "$(($1 / 25)) $((seed + round))" >"$TEST/stress" || fail_with "it does not run"
+		read_figures
+		for key in twice dirty overwritten not_taken nonsense left; do
+			[ "${figures[$key]}" = 0 ] || fail_with "seed $((seed + round)): $key ${figures[$key]}"
+		done
+		# The next burst meets the worker at any point of its work.
+		sleep "0.$((round % 10))$((round % 3))"
+	done
+	kill "$presser"
+	wait "$presser"
+	for key in growths shrinks; do
+		count=0
+		for pool in $ZONES; do count=$((count + $(figure "$pool" "$key"))); done
+		[ $count -gt 5 ] || fail_with "only $count $key"
+		msg "$count $key"
+	done
+	echo 2 >/proc/sys/vm/drop_caches
+	for pool in $ZONES; do
+		wait_for 20 is_small "$pool" || fail_with "the $pool pool keeps $(size_of "$pool")"
+		expect_equal "what is out of the $pool pool" "$(figure "$pool" used)" 0
+		expect_equal "frees of the $pool pool" "$(figure "$pool" frees)" "$(figure "$pool" allocs)"
+	done
+	tell state=ok
+	must_pass orders_process
+	must_unload
+}
+is_small() { [ "$(size_of "$1")" = $((size * 256)) ]; } # POOL
+
 add "C pools" stress $((ops / 10))
 add "one piece each" stress "$ops" coherent_pool=7 coherent_pool_size=${size}K
 add "several pieces each" stress $((ops / 4)) "coherent_pool=kernel:$((size * 3))K,dma:$((size * 3 / 2))K,dma32:$((size * 3 / 2))K"
 # A small zone, where a pool soon cannot grow any more and is full all the time
 add "one pool alone" stress $((ops / 4)) "coherent_pool=dma:${size}K"
+add "pieces that go back all the time" pressed $((ops / 4))
 run_tests
