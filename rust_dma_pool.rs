@@ -8,11 +8,11 @@
 //! - `module.rs`, or `builtin.rs` with the crate of `setup.rs`: what differs between a module and
 //!   built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
-//! - [`plan`]: what comes out of that, and the terms of zones and sizes. Pure;
+//! - [`plan`]: what comes out of that, how sizes follow the load, and the terms of both. Pure;
 //! - [`platform`]: the options and the machine, as the running kernel knows them;
-//! - [`pool`]: who serves requests, and when a pool grows;
+//! - [`pool`]: who serves requests, and who changes the size of a pool;
 //! - [`memory`]: what is handed out, from the page allocator to what devices can use;
-//! - [`report`]: what people see, in the log and in debugfs;
+//! - [`report`]: what people see, in the log, in debugfs and in traces;
 //! - [`sync`]: what the `kernel` crate's atomics lack.
 
 use core::ptr::null_mut;

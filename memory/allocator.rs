@@ -495,8 +495,8 @@ impl Allocator {
             .sum()
     }
 
-    /// Pages of the largest block that can be had, as far as can be told: whole words, or a power of
-    /// two.
+    /// Pages of the largest free piece, about: whole words, or a power of two within one. Where a
+    /// block could begin is not looked at.
     pub(crate) fn largest_free(&self) -> usize {
         let (mut largest, mut words) = (0, 0usize);
 

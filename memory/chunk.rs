@@ -224,7 +224,7 @@ impl Chunk {
         self.allocator.unclaim();
     }
 
-    /// Bytes of the largest block that can be had, as far as can be told.
+    /// Bytes of the largest free piece, as [`Allocator::largest_free`].
     pub(crate) fn largest_free(&self) -> usize {
         self.allocator.largest_free() << PAGE_SHIFT
     }

@@ -23,7 +23,7 @@ use super::{
     Limits, //
 };
 
-/// How long memory has to be idle before it goes back.
+/// How long memory has to be idle before it goes back; up to a part of [`SLOTS`] less.
 pub(crate) const IDLE: u64 = 60_000;
 
 /// The longest that idle memory is kept for a load that swings.
@@ -88,8 +88,9 @@ pub(crate) struct Control {
     backoff: u64,
     /// It never grows again.
     stopped: bool,
-    /// The ceiling was in the way, and whoever asked was told.
+    /// The ceiling was in the way.
     at_ceiling: bool,
+    /// [`Self::reached_ceiling`] has said so.
     told: bool,
     /// The most that was needed, the present part of the time first.
     needed: [usize; SLOTS],

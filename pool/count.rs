@@ -42,6 +42,7 @@ pub(super) const fn blocks(count: usize) -> usize {
     count & (usize::MAX >> SHIFT)
 }
 
+/// Whether no block holds a reference on the module, as [`UNPINNED`] says.
 #[cfg_attr(not(MODULE), expect(clippy::bad_bit_mask, reason = "there is no bit"))]
 pub(super) const fn is_unpinned(count: usize) -> bool {
     count & UNPINNED != 0

@@ -197,8 +197,7 @@ impl Pools {
         now
     }
 
-    /// The page allocator is short of memory: has the worker give back what is idle, if that is
-    /// anything. Returns how many pages that may be. Any context but NMI.
+    /// How many pages may be idle: what is neither out nor has to be free. Any context but NMI.
     pub(super) fn idle_pages(&self) -> usize {
         let idle = |pool: &Arc<Pool>| {
             let needed = pool.used().saturating_add(pool.initial());

@@ -304,7 +304,7 @@ impl Pools {
         self.pool(search_order(wanted.zone(), self.present).next()?)
     }
 
-    /// Bytes of the largest block that a pool has, as far as can be told.
+    /// Bytes of the largest free piece of a pool, as [`Chunk::largest_free`].
     pub(crate) fn largest_free(&self, guard: &rcu::Guard, zone: Zone) -> usize {
         let members = self.table.read(guard).of(zone).iter();
 

@@ -81,7 +81,7 @@ pub(crate) struct Pool {
     peak: Atomic<usize>,
     /// Bytes of the largest request that found no free piece since the worker last looked.
     pub(super) failed_size: Atomic<usize>,
-    /// Bytes of which one can hope that the pool grows to them.
+    /// Bytes that growth can be expected to reach.
     pub(crate) reach: Atomic<usize>,
     /// Bytes at creation. They never go back.
     initial: Atomic<usize>,
@@ -280,7 +280,7 @@ impl Pool {
 
     /// Blocks that were handed out, and blocks that came back.
     pub(crate) fn calls(&self) -> (usize, usize) {
-        // In this order, so that not more came back than went out.
+        // What is taken between the two counts as back, for a moment.
         let blocks = self.blocks();
         let allocs = read_once(&self.allocs);
 

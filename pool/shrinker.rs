@@ -3,7 +3,8 @@
 //! What the page allocator asks when it is short of memory: an owner of `struct shrinker`.
 //!
 //! Giving memory back takes a grace period and may encrypt pages, which is nothing for who waits for
-//! memory. So the worker is told to do it at once, see [`growth`](super::growth).
+//! memory. It takes mutexes, too, which that may hold: the worker itself waits for memory when it adds
+//! a chunk. So the worker is told to do it at once, see [`growth`](super::growth).
 //!
 //! C header: [`include/linux/shrinker.h`](srctree/include/linux/shrinker.h)
 

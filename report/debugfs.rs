@@ -4,8 +4,8 @@
 //!
 //! What the figures are and how they are written is in [`text`](super::text). No file that is still
 //! open after the module is gone runs anything of ours: debugfs asks whether the file is there before
-//! it calls us, and waits for who is inside when it is removed. So there is nothing to do for us when
-//! a file is opened or closed, which files of `kernel::debugfs` do, and none pins the module.
+//! it calls us, and waits for who is inside when it is removed. Unlike those of `kernel::debugfs`,
+//! these files have nothing to do when they are closed, so that none has to pin the module.
 
 use core::ptr::null_mut;
 
