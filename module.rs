@@ -403,6 +403,7 @@ unsafe extern "C" fn report(
 ) {
     let failures = [
         Failure::Exhausted,
+        Failure::Growing,
         Failure::NotAddressable,
         Failure::Missing,
         Failure::Disabled,
@@ -421,6 +422,7 @@ unsafe extern "C" fn report(
 fn errno(failure: Failure) -> Error {
     match failure {
         Failure::Exhausted => ENOMEM,
+        Failure::Growing => EBUSY,
         Failure::NotAddressable => EFAULT,
         Failure::Missing => ENODEV,
         Failure::Disabled => EPERM,

@@ -50,7 +50,7 @@ use kernel::{
 };
 
 use super::bits::{
-    largest_run,
+    largest_block,
     lowest_clear,
     mask,
     words_of,
@@ -495,23 +495,19 @@ impl Allocator {
             .sum()
     }
 
-    /// Pages of the largest free piece, about: whole words, or a power of two within one. Where a
-    /// block could begin is not looked at.
+    /// Pages of the largest block that can be had, as far as can be told while others allocate and
+    /// free.
     pub(crate) fn largest_free(&self) -> usize {
-        let (mut largest, mut words) = (0, 0usize);
+        let mut largest = 0;
+        let mut start = 0usize;
 
-        for index in 0..words_of(self.pages) {
-            let free = !read_once(self.word(index));
-
-            if free == usize::MAX {
-                words = words.wrapping_add(1);
-                largest = largest.max(words.wrapping_mul(WORD));
-                continue;
+        for page in 0..self.pages {
+            if read_once(self.word(page / WORD)) & 1 << (page % WORD) != 0 {
+                largest = largest.max(largest_block(start, page));
+                start = page.wrapping_add(1);
             }
-            words = 0;
-            largest = largest.max(largest_run(free));
         }
-        largest
+        largest.max(largest_block(start, self.pages))
     }
 }
 

@@ -80,13 +80,20 @@ pub(super) fn lowest_clear(word: usize) -> usize {
     !word & word.wrapping_add(1)
 }
 
-/// Pages of the largest run of a power of two that fits into a word, given its free pages.
-pub(super) fn largest_run(free: usize) -> usize {
-    (0..=WORD.ilog2())
-        .rev()
-        .map(|order| 1usize.wrapping_shl(order))
-        .find(|count| Run::new(*count).is_some_and(|run| run.places(free) != 0))
-        .unwrap_or(0)
+/// Pages of the largest block that fits into the free pages from `start` to before `end`, given how
+/// blocks are aligned.
+pub(super) fn largest_block(start: usize, end: usize) -> usize {
+    let mut largest = 0;
+    let mut aligned = 1usize;
+
+    // No block is larger than the free pages, which twice its alignment would be.
+    while aligned >> 1 < end.wrapping_sub(start) {
+        let first = start.checked_next_multiple_of(aligned).unwrap_or(end);
+
+        largest = largest.max(aligned.min(end.saturating_sub(first)));
+        aligned = aligned.wrapping_shl(1);
+    }
+    largest
 }
 
 /// Words of a bitmap of so many pages.

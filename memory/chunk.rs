@@ -24,7 +24,10 @@ use super::{
         NotOut, //
     },
     bits::Run,
-    chunk_memory::ChunkMemory,
+    chunk_memory::{
+        count_leaked,
+        ChunkMemory, //
+    },
     filter::Filtered,
     pages::Pages, //
 };
@@ -256,6 +259,7 @@ impl Drop for Chunk {
             unsafe { ManuallyDrop::drop(&mut self.memory) };
         } else {
             // A device may still write there.
+            count_leaked(self.memory.zone(), self.size());
             pr_err!(
                 "DMA: leaking {} KiB of pool memory that is in use\n",
                 self.size() >> 10

@@ -18,7 +18,10 @@ use kernel::{
     },
 };
 
-use crate::plan::zones::PerZone;
+use crate::plan::zones::{
+    PerZone,
+    Zone, //
+};
 
 use super::{
     mapping::Mapping,
@@ -29,6 +32,11 @@ use super::{
 /// Bytes that are lost for ever, by the zone whose pools they were for.
 pub(crate) static LEAKED: PerZone<Atomic<usize>> =
     PerZone([Atomic::new(0), Atomic::new(0), Atomic::new(0)]);
+
+/// Counts memory that is lost for ever.
+pub(super) fn count_leaked(zone: Zone, bytes: usize) {
+    LEAKED.get(zone).add(bytes, Relaxed);
+}
 
 /// Who can read the pages where memory encryption is active.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +96,11 @@ impl ChunkMemory {
         self.mapping.virt
     }
 
+    /// The zone that was asked for the pages.
+    pub(super) fn zone(&self) -> Zone {
+        self.pages.zone()
+    }
+
     /// Where the pages are from.
     #[cfg(CONFIG_DEBUG_FS)]
     pub(super) fn origin(&self) -> &'static str {
@@ -140,9 +153,7 @@ impl Drop for ChunkMemory {
             State::Private => unsafe { ManuallyDrop::drop(&mut self.pages) },
             // Nobody else may ever get pages that a device or a host can still read.
             _ => {
-                LEAKED
-                    .get(self.pages.zone())
-                    .add(self.pages.size(), Relaxed);
+                count_leaked(self.pages.zone(), self.pages.size());
                 pr_warn!(
                     "DMA: leaking {} KiB of pool memory that cannot be encrypted again\n",
                     self.pages.size() >> 10
@@ -156,7 +167,6 @@ impl Drop for ChunkMemory {
 #[kunit_tests(rust_dma_pool_chunk_memory)]
 mod tests {
     use super::*;
-    use crate::plan::zones::Zone;
     use set_memory::fault_injection;
 
     /// Two pages, and a second owner of them that frees what the first one leaks.

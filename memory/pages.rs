@@ -17,6 +17,8 @@ use kernel::{
     prelude::*, //
 };
 
+#[cfg(CONFIG_DMA_CMA)]
+use super::chunk_memory::count_leaked;
 use crate::plan::zones::Zone;
 
 /// Where pages came from, and thus go back to.
@@ -164,6 +166,7 @@ impl Drop for Pages {
                 };
 
                 if !released {
+                    count_leaked(self.zone, self.size());
                     pr_err!("DMA: CMA does not take back a pool chunk; leaking it\n");
                 }
             }

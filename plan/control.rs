@@ -240,9 +240,14 @@ impl Control {
         self.failed = self.failed.max(load.failed);
     }
 
-    /// Whether less is free than has to be, or a request failed.
+    /// Whether less is free than has to be.
+    pub(crate) fn is_low(&self, load: &Load) -> bool {
+        load.size.saturating_sub(load.used) < self.limits.min
+    }
+
+    /// Whether that is so, or a request failed.
     fn wants_growth(&self, load: &Load) -> bool {
-        self.failed != 0 || load.size.saturating_sub(load.used) < self.limits.min
+        self.failed != 0 || self.is_low(load)
     }
 
     /// The sizes of a chunk to add.

@@ -88,14 +88,14 @@ impl Pools {
     /// Process context; may sleep.
     pub(super) fn follow_load(&self) -> Option<u64> {
         let mut controls = self.controls.lock();
-        let mut pressure = self.pressure.xchg(false, Full);
+        let pressure = self.pressure.xchg(false, Full);
         let mut next = None;
 
         for (zone, pool) in self.pools.iter() {
             let (Some(pool), Some(control)) = (pool, controls.get_mut(zone)) else {
                 continue;
             };
-            let wait = self.follow_load_of(pool, control, &mut pressure);
+            let wait = self.follow_load_of(pool, control, pressure);
 
             next = match (next, wait) {
                 (Some(next), Some(wait)) => Some(wait.min(next)),
@@ -109,7 +109,7 @@ impl Pools {
         &self,
         pool: &Arc<Pool>,
         control: &mut Control,
-        pressure: &mut bool,
+        pressure: bool,
     ) -> Option<u64> {
         loop {
             let load = Load {
@@ -118,7 +118,7 @@ impl Pools {
                 used: pool.used(),
                 peak: pool.take_peak(),
                 failed: pool.failed_size.xchg(0, Relaxed),
-                pressure: *pressure,
+                pressure,
             };
             let goes_on = match control.look(&load) {
                 Action::Rest => false,
@@ -134,7 +134,9 @@ impl Pools {
                 say_ceiling(pool);
             }
             pool.reach.store(control.reach(load.size), Relaxed);
-            pool.watch();
+            // If it has become low meanwhile, nobody asked.
+            let goes_on = goes_on || !pool.watch() && !control.is_low(&load);
+
             if !goes_on {
                 return control.next_look(&load);
             }
@@ -222,14 +224,12 @@ impl Pools {
 
 /// Says that a pool cannot grow as far as it should. Process context.
 fn say_ceiling(pool: &Pool) {
-    let size = read_once(&pool.size);
-
     pr_warn!(
-        "DMA: the {name} pool is as large as it may be, {} KiB; coherent_pool={name}:{}K-{}K would let it grow further\n",
-        size >> 10,
+        "DMA: the {} pool may not grow above {} KiB; a range such as coherent_pool={}K-{}K lets it\n",
+        pool.zone.name(),
+        pool.max() >> 10,
         pool.initial() >> 10,
-        size.saturating_mul(2) >> 10,
-        name = pool.zone.name(),
+        pool.max().saturating_mul(2) >> 10,
     );
 }
 

@@ -141,7 +141,7 @@ mod tests {
         drop(pools);
         assert_eq!(initial - before, SIZE / PAGE_SIZE);
         assert_eq!(private, Some(Failure::Missing));
-        assert_eq!(exhausted, Some(Failure::Exhausted));
+        assert_eq!(exhausted, Some(Failure::Growing));
         assert!(grown - initial >= 4 * SIZE / PAGE_SIZE);
         assert_eq!(freed, Ok(true));
         assert_eq!(fault_injection::shared_pages(), before);

@@ -93,7 +93,7 @@ mod tests {
 
         stop(&pools);
         pools.follow_load();
-        assert_eq!(result, Some(Failure::Exhausted));
+        assert_eq!(result, Some(Failure::Growing));
         for (zone, pool) in pools.pools.iter() {
             let pool = pool.as_ref().ok_or(EINVAL)?;
             let asked = pool.figures.failed_full.load(Relaxed) == 1;
@@ -190,7 +190,7 @@ mod tests {
         let freed = second.map(|block| free(&pools, &block, 4 * SIZE));
 
         stop(&pools);
-        assert_eq!(first, Some(Failure::Exhausted));
+        assert_eq!(first, Some(Failure::Growing));
         assert_eq!(freed, Ok(true));
         Ok(())
     }

@@ -457,7 +457,7 @@ impl Pools {
             .filter(|member| member.pool.kind == request.kind)
             .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
         {
-            return self.hand_out_to(request, member, page, count);
+            return self.hand_out_traced(request, member, page, count);
         }
         self.search(chunks, request, count)
     }
@@ -470,8 +470,8 @@ impl Pools {
         request: &AllocRequest,
         count: usize,
     ) -> Result<Block, Failure> {
-        // The first pools that were full, or had only what the device cannot address.
-        let (mut full, mut rejected) = (None, None);
+        // The pool that was asked first, and the first that was full.
+        let (mut asked, mut full) = (None, None);
 
         // Once more without the hints of what is free, which lag behind for a moment.
         for take in [Chunk::alloc, Chunk::alloc_anywhere] {
@@ -484,16 +484,17 @@ impl Pools {
                 if pool.kind != request.kind {
                     continue;
                 }
+                asked = asked.or(Some(pool));
                 match take_from(chunks.of(zone), request, count, take) {
                     Ok((member, page)) => {
                         if full.is_some() {
                             // It may have filled up while it was not watched.
                             growth::schedule(self);
                         }
-                        return self.hand_out_to(request, member, page, count);
+                        return self.hand_out_traced(request, member, page, count);
                     }
                     Err(AllocError::NoSpace) => full = full.or(Some(pool)),
-                    Err(AllocError::NotAddressable) => rejected = rejected.or(Some(pool)),
+                    Err(AllocError::NotAddressable) => (),
                 }
             }
             if full.is_none() {
@@ -501,7 +502,7 @@ impl Pools {
             }
         }
 
-        let Some(pool) = full.or(rejected) else {
+        let Some(asked) = asked else {
             let (failure, counter) = if self.disabled {
                 (Failure::Disabled, &self.disabled_allocs)
             } else {
@@ -511,17 +512,25 @@ impl Pools {
             counter.add(1, Relaxed);
             return Err(failure);
         };
-
-        if full.is_none() {
-            pool.figures.failed_mask.add(1, Relaxed);
+        let Some(full) = full else {
+            asked.figures.failed_mask.add(1, Relaxed);
             return Err(Failure::NotAddressable);
+        };
+
+        asked.figures.failed_full.add(1, Relaxed);
+        if count == 0 || count > 1 << MAX_PAGE_ORDER {
+            return Err(Failure::Exhausted);
         }
-        pool.figures.failed_full.add(1, Relaxed);
-        if count <= 1 << MAX_PAGE_ORDER {
-            pool.record_failure(count << PAGE_SHIFT);
-            growth::schedule(self);
-        }
-        Err(Failure::Exhausted)
+        // Before the worker has a chance: what it finds out is for the next request.
+        let grows = full.can_grow_by(count << PAGE_SHIFT);
+
+        full.record_failure(count << PAGE_SHIFT);
+        growth::schedule(self);
+        Err(if grows {
+            Failure::Growing
+        } else {
+            Failure::Exhausted
+        })
     }
 
     /// Counts a block that was taken, after which it belongs to who asked.
@@ -536,7 +545,7 @@ impl Pools {
     }
 
     /// As [`hand_out`](Self::hand_out), for who traces that.
-    fn hand_out_to(
+    fn hand_out_traced(
         &self,
         request: &AllocRequest,
         member: &Member,

@@ -64,25 +64,27 @@ pub(super) struct Going;
 pub(crate) struct Pool {
     /// What is out, as a [`count`], and [`UNPINNED`].
     used: Atomic<usize>,
-    /// Who takes more than this has to [`attend`](Self::attend): a new peak, or time to grow.
-    attend_above: Atomic<usize>,
-    /// Blocks that were handed out since the pool exists.
-    allocs: Atomic<usize>,
+    /// The most that was out since it was last set back, likewise. Who takes a block beyond this
+    /// has a new peak, and looks whether the pool is low.
+    peak: Atomic<usize>,
+    /// Blocks that came back since the pool exists.
+    frees: Atomic<usize>,
     pub(crate) zone: Zone,
     /// Which kind of memory it has.
     pub(crate) kind: Kind,
+    /// The pool asks to grow when more than this is out, as a threshold of a [`count`]. Not below
+    /// `peak`, but where growth is asked for already or does not help.
+    grow_above: Atomic<usize>,
     /// Bytes in all its chunks.
     pub(crate) size: Atomic<usize>,
-    /// The pool asks to grow when more than this is out, as a threshold of a [`count`].
-    grow_above: Atomic<usize>,
-    /// The most bytes that were out, since it was last set back.
+    /// Earlier peaks, in bytes: since somebody last set the figure back, and since the worker last
+    /// looked.
     hiwater: Atomic<usize>,
-    /// The same since the worker last looked.
-    peak: Atomic<usize>,
+    recent_peak: Atomic<usize>,
     /// Bytes of the largest request that found no free piece since the worker last looked.
     pub(super) failed_size: Atomic<usize>,
-    /// Bytes that growth can be expected to reach.
-    pub(crate) reach: Atomic<usize>,
+    /// Bytes of which one can hope that the pool grows to them.
+    pub(super) reach: Atomic<usize>,
     /// Bytes at creation. They never go back.
     initial: Atomic<usize>,
     /// Bytes that it may grow to.
@@ -106,14 +108,14 @@ impl Pool {
     ) -> Result<Option<Arc<Self>>> {
         let pool = Self {
             used: Atomic::new(UNPINNED),
-            attend_above: Atomic::new(0),
-            allocs: Atomic::new(0),
+            peak: Atomic::new(0),
+            frees: Atomic::new(0),
             zone,
             kind: Kind::new(cc_shared),
-            size: Atomic::new(0),
             grow_above: Atomic::new(0),
+            size: Atomic::new(0),
             hiwater: Atomic::new(0),
-            peak: Atomic::new(0),
+            recent_peak: Atomic::new(0),
             failed_size: Atomic::new(0),
             reach: Atomic::new(usize::MAX),
             initial: Atomic::new(0),
@@ -156,6 +158,13 @@ impl Pool {
         self.reach.store(max, Relaxed);
     }
 
+    /// Whether one can hope that the pool grows by a piece that holds a block of `bytes` bytes.
+    pub(super) fn can_grow_by(&self, bytes: usize) -> bool {
+        let piece = bytes.checked_next_power_of_two().unwrap_or(usize::MAX);
+
+        read_once(&self.size).saturating_add(piece) <= read_once(&self.reach)
+    }
+
     /// What the pool has now, `initial` bytes, never goes back.
     pub(super) fn set_initial(&self, initial: usize) {
         self.initial.store(initial, Relaxed);
@@ -168,12 +177,20 @@ impl Pool {
     /// Any context; takes no lock.
     #[inline(always)]
     pub(super) fn take(&self, pages: usize) -> usize {
-        self.allocs.add(1, Relaxed);
         let block = count::block(pages);
         let out = self.used.fetch_add(block, Relaxed).wrapping_add(block);
 
-        if out > read_once(&self.attend_above) {
-            out
+        if out <= read_once(&self.peak) {
+            return 0;
+        }
+        if out > read_once(&self.grow_above) {
+            return out;
+        }
+        // A new peak, and for most nothing else. Who replaces a higher one puts that back.
+        let before = self.peak.xchg(out, Relaxed);
+
+        if before > out {
+            before
         } else {
             0
         }
@@ -192,41 +209,19 @@ impl Pool {
             self.forget(pages);
             return Err(Going);
         }
-        let bytes = count::bytes(out);
-        let is_low = out & !UNPINNED > read_once(&self.grow_above);
+        let out = out & !UNPINNED;
 
-        raise(&self.hiwater, bytes);
-        raise(&self.peak, bytes);
-        if is_low {
-            // Once is enough; growth sets it again.
-            self.grow_above.store(NEVER, Relaxed);
+        raise(&self.peak, out);
+        if out <= read_once(&self.grow_above) {
+            return Ok(false);
         }
-        self.set_threshold();
-        Ok(is_low)
+        // Once is enough; the worker sets it again.
+        self.grow_above.store(NEVER, Relaxed);
+        Ok(true)
     }
-
-    /// Has the next block attended to that is a new peak, or for which it is time to grow.
-    fn set_threshold(&self) {
-        loop {
-            let threshold = || {
-                let peak = read_once(&self.peak).min(read_once(&self.hiwater));
-
-                count::threshold(peak).min(read_once(&self.grow_above))
-            };
-            let new = threshold();
-
-            self.attend_above.xchg(new, Full);
-            // Who is last has seen what the others came with.
-            if threshold() == new {
-                break;
-            }
-        }
-    }
-
     /// Undoes [`take`](Self::take) for a block that was not handed out.
     pub(super) fn forget(&self, pages: usize) {
         self.used.fetch_sub(count::block(pages), Relaxed);
-        self.allocs.fetch_sub(1, Relaxed);
     }
 
     /// Counts a block of `pages` pages as back, and returns whether it was the last and
@@ -234,6 +229,7 @@ impl Pool {
     #[inline(always)]
     #[must_use]
     pub(super) fn give_back(&self, pages: usize) -> bool {
+        self.frees.add(1, Relaxed);
         let block = count::block(pages);
         let before = self.used.fetch_sub(block, Relaxed);
 
@@ -280,45 +276,53 @@ impl Pool {
 
     /// Blocks that were handed out, and blocks that came back.
     pub(crate) fn calls(&self) -> (usize, usize) {
-        // What is taken between the two counts as back, for a moment.
-        let blocks = self.blocks();
-        let allocs = read_once(&self.allocs);
+        let frees = read_once(&self.frees);
 
-        (allocs, allocs.saturating_sub(blocks))
+        (frees.wrapping_add(self.blocks()), frees)
     }
 
     /// The most bytes that were out since [`reset_hiwater`](Self::reset_hiwater).
     pub(crate) fn hiwater(&self) -> usize {
-        read_once(&self.hiwater)
+        read_once(&self.hiwater).max(count::bytes(read_once(&self.peak)))
     }
 
     /// What is out now is the peak from here on.
     pub(crate) fn reset_hiwater(&self) {
-        self.restart(&self.hiwater);
+        self.restart_peak();
+        self.hiwater.store(0, Relaxed);
     }
 
     /// The most bytes that were out since the last call.
     pub(super) fn take_peak(&self) -> usize {
-        self.restart(&self.peak)
+        self.restart_peak();
+        self.recent_peak.xchg(0, Relaxed)
     }
 
-    /// Lets a peak begin anew, and returns what it was.
-    fn restart(&self, peak: &Atomic<usize>) -> usize {
-        let before = peak.xchg(0, Full);
+    /// Keeps the peak in mind, and lets it begin anew.
+    fn restart_peak(&self) {
+        let peak = count::bytes(self.peak.xchg(0, Full));
 
-        // First, so that nobody takes a block unseen.
-        self.set_threshold();
-        raise(peak, self.used());
-        self.set_threshold();
-        before
+        raise(&self.hiwater, peak);
+        raise(&self.recent_peak, peak);
+        raise(&self.peak, read_once(&self.used) & !UNPINNED);
     }
 
-    /// Lets the pool ask to grow again, once less than the low watermark is free.
-    pub(super) fn watch(&self) {
-        let above = read_once(&self.size).saturating_sub(self.initial());
+    /// Lets the pool ask to grow once less than the low watermark is free. Returns `false` if that
+    /// is so already: nobody asks then.
+    pub(super) fn watch(&self) -> bool {
+        let low = read_once(&self.size).saturating_sub(self.initial());
+        let above = count::threshold(low);
 
-        self.grow_above.store(count::threshold(above), Relaxed);
-        self.set_threshold();
+        self.grow_above.xchg(above, Full);
+        // Who crosses it has to be at a new peak.
+        if read_once(&self.peak) > above {
+            self.restart_peak();
+        }
+        if read_once(&self.used) & !UNPINNED <= above {
+            return true;
+        }
+        self.grow_above.store(NEVER, Relaxed);
+        false
     }
 }
 

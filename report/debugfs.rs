@@ -26,6 +26,7 @@ use super::{
     text::{
         self,
         Text,
+        HIWATER,
         NAMES, //
     }, //
 };
@@ -36,9 +37,6 @@ use crate::{
 
 /// Read by root only, as C's files.
 const MODE: bindings::umode_t = 0o400;
-
-/// The figure that can be written.
-const HIWATER: usize = 4;
 
 /// What [`FILE`] is told it is: these, or a figure of a pool.
 const STATS: usize = 1;
@@ -259,17 +257,16 @@ unsafe extern "C" fn write(
         return EINVAL.to_errno() as isize;
     }
     // SAFETY: As promised by the caller.
-    if let Some((zone, figure)) = figure(unsafe { number_of(file) }) {
-        let guard = rcu::read_lock();
+    let Some((zone, HIWATER)) = figure(unsafe { number_of(file) }) else {
+        return EINVAL.to_errno() as isize;
+    };
+    let guard = rcu::read_lock();
 
-        if figure == HIWATER {
-            if let Some(pool) = crate::pools(&guard)
-                .as_ref()
-                .and_then(|pools| pools.pool(zone))
-            {
-                pool.reset_hiwater();
-            }
-        }
+    if let Some(pool) = crate::pools(&guard)
+        .as_ref()
+        .and_then(|pools| pools.pool(zone))
+    {
+        pool.reset_hiwater();
     }
     // CAST: At most what a call can write.
     count as isize

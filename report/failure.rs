@@ -27,6 +27,7 @@ use super::trace;
 use crate::{
     plan::zones::Zone,
     pool::{
+        pool::Pool,
         request::WantedZone,
         Pools, //
     },
@@ -38,6 +39,8 @@ use crate::{
 pub(crate) enum Failure {
     /// There are pools for this request, and none has a free block of that size.
     Exhausted,
+    /// The same, but one of them is about to grow by such a block.
+    Growing,
     /// The free blocks are where the device cannot address them.
     NotAddressable,
     /// There is no pool for this request.
@@ -66,32 +69,44 @@ impl Failure {
         let zone = WantedZone::of(gfp);
         // SAFETY: As promised by the caller.
         let name = unsafe { Name::of(dev) };
-        let shortage = {
-            let guard = rcu::read_lock();
-
-            crate::pools(&guard).map(|pools| Shortage::new(self, &pools, &guard, zone, size, &name))
-        };
 
         // SAFETY: As promised by the caller.
         unsafe { trace::fail(dev, zone.zone(), size, self.reason()) };
+        let shortage = {
+            let guard = rcu::read_lock();
+            let pools = crate::pools(&guard);
+
+            pools.and_then(|pools| {
+                let pool = pools.first_pool(zone)?;
+
+                pool.figures.note_failed(size, name.bytes());
+                Some(Shortage::new(self, &pools, &guard, pool, size))
+            })
+        };
         let nowarn = gfp & bindings::__GFP_NOWARN != 0;
 
         match (self, shortage) {
             // The user's word counts before it was looked at, too.
             (Failure::NotServing, _) if is_disabled_at_boot() => return,
+            (Failure::Disabled, _) => {
+                if !nowarn
+                    && crate::pools(&rcu::read_lock()).is_some_and(|pools| pools.limit.allows())
+                {
+                    pr_warn!(
+                        "DMA: no memory for {name}, atomic pools are disabled by coherent_pool=0\n"
+                    );
+                }
+                return;
+            }
             (Failure::Missing | Failure::NotServing, _) | (_, None) => {
                 pr_warn!("Failed to get suitable pool for {name}\n");
             }
-            (_, Some(shortage)) if nowarn || !shortage.may_be_logged() => return,
-            (Failure::Disabled, _) => {
-                pr_warn!(
-                    "DMA: no memory for {name}, atomic pools are disabled by coherent_pool=0\n"
-                );
-                return;
-            }
             (_, Some(shortage)) => {
+                if nowarn || !shortage.may_be_logged() {
+                    return;
+                }
                 pr_warn!("DMA pool exhausted for {name}: {shortage}\n");
-                if shortage.growth_helps {
+                if self == Failure::Growing {
                     return;
                 }
             }
@@ -102,7 +117,9 @@ impl Failure {
     /// For those who trace.
     fn reason(self) -> bindings::dma_pool_fail_reason {
         match self {
-            Failure::Exhausted => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_FULL,
+            Failure::Exhausted | Failure::Growing => {
+                bindings::dma_pool_fail_reason_DMA_POOL_FAIL_FULL
+            }
             Failure::NotAddressable => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_MASK,
             Failure::Disabled => bindings::dma_pool_fail_reason_DMA_POOL_FAIL_DISABLED,
             Failure::Missing | Failure::NotServing => {
@@ -124,8 +141,9 @@ struct Shortage {
     largest_free: usize,
     /// Bytes with which the request would have been served; 0 for none.
     enough: usize,
-    /// The pool is about to grow so far.
-    growth_helps: bool,
+    /// Bytes that it had at creation, and that it may grow to.
+    initial: usize,
+    max: usize,
 }
 
 impl Shortage {
@@ -139,51 +157,31 @@ impl Shortage {
         })
     }
 
-    /// Notes that a request failed, and finds out what it lacked.
-    fn new(
-        failure: Failure,
-        pools: &Pools,
-        guard: &rcu::Guard,
-        zone: WantedZone,
-        asked: usize,
-        name: &Name,
-    ) -> Self {
-        let mut this = Self {
-            failure,
-            asked,
-            zone: zone.zone(),
-            size: 0,
-            used: 0,
-            largest_free: 0,
-            enough: 0,
-            growth_helps: false,
-        };
-        let Some(pool) = pools.first_pool(zone) else {
-            return this;
-        };
+    /// Finds out what a pool lacked for a request.
+    fn new(failure: Failure, pools: &Pools, guard: &rcu::Guard, pool: &Pool, asked: usize) -> Self {
         // Blocks are aligned to a power of two.
         let block = asked
             .max(PAGE_SIZE)
             .checked_next_power_of_two()
             .unwrap_or(usize::MAX);
+        let used = pool.used();
+        let most = pool.hiwater().max(used);
+        let is_possible = asked != 0 && block <= PAGE_SIZE << bindings::MAX_PAGE_ORDER;
 
-        pool.figures.note_failed(asked, name.bytes());
-        this.zone = pool.zone;
-        this.size = read_once(&pool.size);
-        this.used = pool.used();
-        this.largest_free = pools.largest_free(guard, pool.zone);
-        if failure == Failure::Exhausted
-            && asked != 0
-            && block <= PAGE_SIZE << bindings::MAX_PAGE_ORDER
-        {
-            let used = pool.hiwater().max(this.used);
-
-            this.enough = used
+        Self {
+            failure,
+            asked,
+            zone: pool.zone,
+            size: read_once(&pool.size),
+            used,
+            largest_free: pools.largest_free(guard, pool.zone),
+            enough: most
                 .checked_next_multiple_of(block)
-                .map_or(usize::MAX, |used| used.saturating_add(block));
-            this.growth_helps = this.size.saturating_add(block) <= read_once(&pool.reach);
+                .filter(|_| is_possible)
+                .map_or(0, |most| most.saturating_add(block)),
+            initial: pool.initial(),
+            max: pool.max(),
         }
-        this
     }
 }
 
@@ -199,16 +197,21 @@ impl fmt::Display for Shortage {
             self.largest_free >> 10
         )?;
         if self.failure == Failure::NotAddressable {
-            f.write_str(", none that it can address")
-        } else if self.enough == 0 {
-            f.write_str(", which no pool can serve at once")
-        } else {
-            write!(f, ", coherent_pool={}K would do", self.enough >> 10)?;
-            if self.growth_helps {
-                f.write_str("; growing")?;
-            }
-            Ok(())
+            return f.write_str(", none that it can address");
         }
+        if self.enough == 0 {
+            return f.write_str(", which no pool can serve in one piece");
+        }
+        f.write_str(", coherent_pool=")?;
+        // Pools are not created larger than they may grow to without being told.
+        if self.enough > self.max {
+            write!(f, "{}K-", self.initial >> 10)?;
+        }
+        write!(f, "{}K would do", self.enough >> 10)?;
+        if self.failure == Failure::Growing {
+            f.write_str("; growing")?;
+        }
+        Ok(())
     }
 }
 

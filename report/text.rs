@@ -46,6 +46,9 @@ pub(super) const NAMES: [&CStr; 18] = [
     c"cc_shared",
 ];
 
+/// The place of the one that can be set back.
+pub(super) const HIWATER: usize = 4;
+
 /// Their values now.
 #[inline(never)]
 pub(super) fn values(pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> [usize; NAMES.len()] {
@@ -203,7 +206,7 @@ pub(super) fn summary(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
             // CAST: A small number.
             text.cell(order as usize, 7);
             // It is cut, but does not fail.
-            let _ = write!(text, "  {:<6}  {:#x}\n", chunk.origin(), chunk.phys_of(0));
+            let _ = writeln!(text, "  {:<6}  {:#x}", chunk.origin(), chunk.phys_of(0));
         }
     }
 }
