@@ -527,3 +527,29 @@ def test_help_and_version(dma_pools):
     version = dma_pools("--version").stdout
     assert re.fullmatch(r"dma-pools \d+\.\d+\n", version)
     assert version.split()[1] in manual
+
+
+def test_package(type_in, tmp_path):
+    """It has the tool and its manual, as they are here, and works."""
+    run = type_in("scripts/tool-package")
+    assert run.returncode == 0, run.stderr
+    package = Path(run.stdout.strip())
+    assert re.fullmatch(r"dma-pools_\d+\.\d+-\d+_all\.deb", package.name)
+    fields = type_in("dpkg-deb", "-f", package).stdout
+    for line in ["Package: dma-pools", "Architecture: all", "Section: admin"]:
+        assert line in fields.splitlines()
+    assert "Depends" not in fields
+    type_in("dpkg-deb", "-x", package, tmp_path)
+    installed = tmp_path / "usr/sbin/dma-pools"
+    assert installed.read_bytes() == TOOL.read_bytes()
+    assert type_in(installed, "--version").stdout.startswith("dma-pools ")
+    manual = type_in("gzip", "-dc", tmp_path / "usr/share/man/man8/dma-pools.8.gz").stdout
+    assert manual == (TOP / "tools/dma-pools.8").read_text()
+    assert (tmp_path / "usr/share/doc/dma-pools/copyright").exists()
+    assert type_in("make", "-n", "packages").stdout.splitlines() == [
+        "scripts/tool-package",
+        "scripts/crash-kernel",
+    ]
+    everything = type_in("dpkg-deb", "-c", package).stdout
+    assert "root/root" in everything
+    assert str(TOP) not in everything
