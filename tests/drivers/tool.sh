@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tool.sh [NAME...]: what tools/dma-pools records of each driver of devices.table, or of
+# those that are named, from binding to unbinding, on the pools in C and on those in Rust.
+# It has to agree with probes of our own (count.sh), and to leave nothing behind. Then
+# the request that made a driver fail in 2020: a pool of the size that the tool suggests
+# serves it.
+
+# shellcheck source=tests/kselftest/functions.sh
+. "${DMA_POOL_TESTS:?}/functions.sh"
+# shellcheck source=tests/drivers/devices.sh
+. "$(dirname "$0")/devices.sh"
+# shellcheck source=tests/drivers/count.sh
+. "$(dirname "$0")/count.sh"
+tool=$(dirname "$0")/../../tools/dma-pools
+out=/tmp/tool
+start
+
+# Of all pools: drivers here ask for the memory of one zone.
+sum() { awk -F= -v name="$1" '$1 ~ "^(kernel|dma|dma32)_" name "$" { n += $2 } END { printf "%.0f\n", n }' "$out.recording"; }
+peak_of_stats() { awk -F= '$1 ~ /^(kernel|dma|dma32)_used_hiwater$/ { n += $2 } END { printf "%.0f\n", n }' "$POOLS/stats"; }
+# As if nothing had been out until now; nothing is.
+forget_peak() { for file in "$POOLS"/*/used_hiwater; do [ ! -e "$file" ] || echo 0 >"$file"; done; }
+recording() { grep -q 'recording for' "$out.err"; }
+
+record_begin() {
+	: >"$out.err"
+	"$tool" --record 900 -o "$out.recording" >"$out.txt" 2>"$out.err" &
+	tool_pid=$!
+	wait_for 60 recording || fail_with "dma-pools does not record: $(cat "$out.err")"
+}
+record_end() {
+	local status=0
+	kill "$tool_pid"
+	wait "$tool_pid" || status=$?
+	sed 's/^/# | /' "$out.txt"
+	[ $status = 0 ] || fail_with "dma-pools ended with status $status: $(cat "$out.err")"
+	[ -z "$(ls "$tracing/instances")" ] || fail_with "it left a trace instance behind"
+	! grep -q dma_pools_ "$tracing/kprobe_events" || fail_with "it left probes behind"
+}
+
+# The most pages that were out at a time, by the probes of count.sh. All blocks of NVMe
+# have one page.
+pages_at_peak() {
+	awk '
+		/ alloc: .*page=0x0$/ { next }
+		/ alloc: / { if (++now > most) most = now }
+		/ free: | free_page: / { now-- }
+		END { print most + 0 }' "$tracing/trace"
+}
+
+recorded() { # DEVICE c|module|builtin
+	local pages size
+	load_device "$1"
+	case $2 in
+	c) must_load coherent_pool=0 && must_unload ;;
+	module) must_load ;;
+	esac || return
+	io_reset
+	count_begin
+	forget_peak
+	record_begin || return
+	bind && io
+	unbind
+	record_end
+	pages=$(pages_at_peak)
+	sizes
+	size=$((size_kernel + size_dma + size_dma32))
+	count_end
+	expect_equal "the allocations it saw" "$(sum allocs)" "$allocs"
+	expect_equal "the frees it saw" "$(sum frees)" "$frees"
+	expect_equal "the failures it saw" "$(sum failed_full)" "$failed"
+	expect_equal "the bytes out at the end" "$(sum used)" 0
+	expect_equal "the size of the pools" "$(sum size)" "$size"
+	if [ "$1" = nvme ]; then
+		expect_equal "the peak" "$(sum used_hiwater)" $((pages * PAGE))
+	fi
+	[ ! -e "$POOLS/stats" ] || expect_equal "the peak, by the pools themselves" "$(sum used_hiwater)" "$(peak_of_stats)"
+	if [ "$allocs" -gt 0 ]; then
+		grep -q "^device=$address .*allocs=$allocs frees=$frees " "$out.recording" || fail_with "the device's line is not as it should be"
+		grep -q '^coherent_pool=' "$out.txt" || fail_with "no value is suggested"
+	else
+		grep -q '^# nobody used the pools' "$out.txt" || fail_with "it does not say that nobody used the pools"
+	fi
+	if [ "$2" = module ]; then
+		must_unload
+	fi
+}
+
+# 172,928 bytes at once, which a pool of 128 KiB cannot have, however often they are
+# asked for.
+case_of_2020() {
+	local value
+	must_load coherent_pool=0 && must_unload || return
+	record_begin || return
+	for _ in 1 2 3; do
+		! hold 1 172928 kernel || fail_with "the pools in C serve it"
+	done
+	record_end
+	grep -q '^coherent_pool=256K$' "$out.txt" || fail_with "coherent_pool=256K is not suggested"
+	value=$("$tool" --suggest "$out.recording" --for rust | grep -v '^#')
+	expect_equal "the value for the pools in Rust" "$value" coherent_pool=kernel:256K-256K
+	must_load "${value%-*}" || return
+	hold 1 172928 kernel || fail_with "$value does not serve it"
+	free_held
+	must_unload
+}
+
+add "no device is bound" unbind_all
+providers="c module"
+if [ "$MODULE" = builtin ]; then
+	providers=builtin
+fi
+while read_device; do
+	[ -e "/sys/bus/pci/devices/0000:00:$slot.0" ] || continue
+	[ $# = 0 ] || [[ " $* " == *" $device "* ]] || continue
+	for provider in $providers; do
+		add "$device, $provider" recorded "$device" "$provider"
+	done
+done <"$here/devices.table"
+[ "$MODULE" = builtin ] || [ "$PAGE" != 4096 ] || add "the case of 2020" case_of_2020
+run_tests
