@@ -207,6 +207,17 @@ SUGGESTIONS = [
     # beside others, which may be there first
     ({"dma_used_hiwater": 180224, "dma_largest_request": 172928}, "dma:448K-448K"),
     ({"dma_used_hiwater": 200 * K, "dma_largest_request": 64 * K}, "dma:256K-256K"),
+    # each of which has to be aligned: small ones first, then two large ones
+    (
+        {"dma_used_hiwater": 424 * K, "dma_aligned_hiwater": 592 * K}
+        | {"dma_largest_request": 172928},
+        "dma:704K-704K",
+    ),
+    (
+        {"dma_used_hiwater": 252 * K, "dma_aligned_hiwater": 336 * K, "dma_failed_full": 1}
+        | {"dma_largest_failed": 172928, "dma_demand": 424 * K, "dma_aligned_demand": 592 * K},
+        "dma:704K-704K",
+    ),
     # The case of 2020
     ({"dma_failed_full": 1, "dma_largest_failed": 172928}, "dma:256K-256K"),
     # Refused with so much in use, which a recording knows
@@ -261,7 +272,7 @@ def test_suggestion_has_its_reasons(dma_pools, pools):
     lines = dma_pools("--suggest").stdout.splitlines()
     assert lines == [
         "# dma: 24K at the peak, and 172928 bytes that were refused to 0000:00:05.0: 196K, and a"
-        + " quarter more; a block of 176128 bytes begins at a multiple of 256K; in steps of 64K"
+        + " quarter more; but a block of 176128 bytes begins at a multiple of 256K; in steps of 64K"
         + " that is 448K",
         "# dma32: not used; a list makes only the pools that it names",
         "# for the pools in C, where every pool has this size, a power of two: coherent_pool=512K",
@@ -345,6 +356,7 @@ def test_calls_in_each_other(dma_pools, tmp_path):
         "device=0000:00:05.0 pool=kernel allocs=2 frees=1 peak=73728 largest=65536 failed=0",
     ]
     expected = {"kernel_used": 8192, "kernel_used_hiwater": 73728, "kernel_demand": 180224}
+    expected |= {"kernel_aligned_hiwater": 73728, "kernel_aligned_demand": 4096 + 262144}
     expected |= {"kernel_largest_failed": 172928, "dma_used": 4096, "lost": 4, "seconds": 60}
     assert {name: int(known[name]) for name in expected} == expected
     assert "4 events were lost: the figures are too low." in text
