@@ -36,12 +36,12 @@ def busybox(tmp_path_factory):
 def runner(home: Path, shell: list[str], path: str):
     """Returns a function that runs the tool; first_path= comes before all other programs."""
 
-    def run(*words, first_path="", **variables) -> subprocess.CompletedProcess:
+    def run(*words, first_path="", tool=(str(TOOL),), stdin=None, **variables):
         known = {"DMA_POOLS_DIR": home / "dma_pools", "PATH": f"{first_path}:{path}"}
         return subprocess.run(
-            [*shell, str(TOOL), *map(str, words)],
+            [*shell, *tool, *map(str, words)],
             env={k: str(v) for k, v in (known | variables).items()},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
@@ -527,6 +527,16 @@ def test_needs_tracing(with_programs, user_is, tmp_path):
 
 
 # --- the rest -------------------------------------------------------------------------
+
+
+def test_runs_through_ssh(dma_pools):
+    """As the standard input of a shell, of which it takes nothing for itself."""
+    for words in [["--suggest", SAMPLES / "rust.stats"], ["--events", SAMPLES / "hand.events"]]:
+        with TOOL.open() as stdin:
+            run = dma_pools(*words, tool=("-s", "--"), stdin=stdin)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout == dma_pools(*words).stdout
+        assert "coherent_pool=" in run.stdout
 
 
 def test_help_and_version(dma_pools):
