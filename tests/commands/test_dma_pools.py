@@ -366,9 +366,13 @@ def test_trace_events(dma_pools, tmp_path):
     """Those of the pools in Rust, which name the pool, and what was used before is known."""
     known, devices, text = recording(dma_pools, tmp_path, "traced.events")
     expected = {"allocs": 2, "frees": 2, "used": 4096, "used_hiwater": 77824, "growths": 1}
-    expected |= {"failed_full": 1, "demand": 143360}
+    expected |= {"failed_full": 1, "failed_mask": 1, "demand": 143360}
     assert {name: int(known[f"dma_{name}"]) for name in expected} == expected
-    assert len(devices) == 1
+    assert (known["failed_no_pool"], known["failed_disabled"]) == ("1", "1")
+    assert devices == [
+        "device=0000:00:08.0 pool=dma allocs=2 frees=1 peak=69632 largest=65536 failed=1",
+        "device=(no_device) pool=dma allocs=0 frees=0 peak=0 largest=4096 failed=1",
+    ]
     assert "not counted" not in text
     assert text.splitlines()[-1] == "coherent_pool=dma:192K-192K"
 
