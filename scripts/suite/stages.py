@@ -337,7 +337,7 @@ HIGH_CMA = (
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh figures.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
-TOOL = [*SMALL, "--devices", "nvme uhci ahci", "tool.sh"]
+TOOL = [*SMALL, "--devices", "nvme xhci uhci ahci", "tool.sh"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
 DRIVERS = [
     *CLIENTS,

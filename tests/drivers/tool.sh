@@ -3,9 +3,9 @@
 #
 # tool.sh [NAME...]: what tools/dma-pools records of each driver of devices.table, or of
 # those that are named, from binding to unbinding, on the pools in C and on those in Rust.
-# It has to agree with probes of our own (count.sh), and to leave nothing behind. Then
-# the request that made a driver fail in 2020: a pool of the size that the tool suggests
-# serves it.
+# It has to agree with probes of our own (count.sh) and with the figures of the pools, and
+# to leave nothing behind. Then drivers, and the request that made one fail in 2020, on
+# pools of the size that the tool suggests: nothing fails or grows.
 
 # shellcheck source=tests/kselftest/functions.sh
 . "${DMA_POOL_TESTS:?}/functions.sh"
@@ -19,7 +19,8 @@ start
 
 # Of all pools: drivers here ask for the memory of one zone.
 sum() { awk -F= -v name="$1" '$1 ~ "^(kernel|dma|dma32)_" name "$" { n += $2 } END { printf "%.0f\n", n }' "$out.recording"; }
-peak_of_stats() { awk -F= '$1 ~ /^(kernel|dma|dma32)_used_hiwater$/ { n += $2 } END { printf "%.0f\n", n }' "$POOLS/stats"; }
+# The same of the pools' own figures.
+sum_of_stats() { awk -F= -v name="$1" '$1 ~ "^(kernel|dma|dma32)_" name "$" { n += $2 } END { printf "%.0f\n", n }' "$POOLS/stats"; }
 # As if nothing had been out until now; nothing is.
 forget_peak() { for file in "$POOLS"/*/used_hiwater; do [ ! -e "$file" ] || echo 0 >"$file"; done; }
 recording() { grep -q 'recording for' "$out.err"; }
@@ -76,7 +77,9 @@ recorded() { # DEVICE c|module|builtin
 	if [ "$1" = nvme ]; then
 		expect_equal "the peak" "$(sum used_hiwater)" $((pages * PAGE))
 	fi
-	[ ! -e "$POOLS/stats" ] || expect_equal "the peak, by the pools themselves" "$(sum used_hiwater)" "$(peak_of_stats)"
+	if [ "$2" != c ]; then
+		expect_equal "the peak, by the pools themselves" "$(sum used_hiwater)" "$(sum_of_stats used_hiwater)"
+	fi
 	if [ "$allocs" -gt 0 ]; then
 		grep -q "^device=$address .*allocs=$allocs frees=$frees " "$out.recording" || fail_with "the device's line is not as it should be"
 		grep -q '^coherent_pool=' "$out.txt" || fail_with "no value is suggested"
@@ -88,10 +91,39 @@ recorded() { # DEVICE c|module|builtin
 	fi
 }
 
+# On pools of the value in $out.recording a command fails for nobody, and nothing grows.
+fits() { # COMMAND...
+	local value before
+	value=$("$tool" --suggest "$out.recording" --for rust | grep -v '^#')
+	msg "$value"
+	must_load "$value" || return
+	before=$(all_sizes)
+	"$@"
+	expect_equal "the failures with $value" $(($(sum_of_stats failed_full) + $(sum_of_stats failed_mask))) 0
+	expect_equal "the growths with $value" "$(sum_of_stats growths)" 0
+	expect_equal "the sizes with $value" "$(all_sizes)" "$before"
+}
+
+driver_fits() { # DEVICE
+	load_device "$1"
+	# At most eight requests at a time, so that both rounds ask for about the same.
+	[ "$1" != nvme ] || fio='--bs=512k --numjobs=1 --iodepth=8'
+	must_load || return
+	io_reset
+	record_begin || return
+	bind && io
+	unbind
+	record_end
+	must_unload
+	quiet=yes fits bind_and_io
+	unbind
+	must_unload
+}
+bind_and_io() { bind && io; }
+
 # 172,928 bytes at once, which a pool of 128 KiB cannot have, however often they are
 # asked for.
 case_of_2020() {
-	local value
 	must_load coherent_pool=0 && must_unload || return
 	record_begin || return
 	for _ in 1 2 3; do
@@ -99,13 +131,12 @@ case_of_2020() {
 	done
 	record_end
 	grep -q '^coherent_pool=256K$' "$out.txt" || fail_with "coherent_pool=256K is not suggested"
-	value=$("$tool" --suggest "$out.recording" --for rust | grep -v '^#')
-	expect_equal "the value for the pools in Rust" "$value" coherent_pool=kernel:256K-256K
-	must_load "${value%-*}" || return
-	hold 1 172928 kernel || fail_with "$value does not serve it"
+	fits must_hold
+	grep -q '^kernel_size=262144$' "$POOLS/stats" || fail_with "the kernel pool has not the 256K that are asked for"
 	free_held
 	must_unload
 }
+must_hold() { hold 1 172928 kernel || fail_with "it is not served"; }
 
 add "no device is bound" unbind_all
 providers="c module"
@@ -119,5 +150,10 @@ while read_device; do
 		add "$device, $provider" recorded "$device" "$provider"
 	done
 done <"$here/devices.table"
-[ "$MODULE" = builtin ] || [ "$PAGE" != 4096 ] || add "the case of 2020" case_of_2020
+if [ "$MODULE" != builtin ]; then
+	add "nvme fits" driver_fits nvme
+	add "xhci fits" driver_fits xhci
+	add "uhci fits" driver_fits uhci
+	[ "$PAGE" != 4096 ] || add "the case of 2020" case_of_2020
+fi
 run_tests
