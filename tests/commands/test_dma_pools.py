@@ -207,6 +207,9 @@ SUGGESTIONS = [
     # beside others, which may be there first
     ({"dma_used_hiwater": 180224, "dma_largest_request": 172928}, "dma:448K-448K"),
     ({"dma_used_hiwater": 200 * K, "dma_largest_request": 64 * K}, "dma:256K-256K"),
+    # as far as the number of blocks allows one
+    ({"dma_used_hiwater": 236 * K, "dma_used": 236 * K, "dma_blocks": 17}, "dma:448K-448K"),
+    ({"dma_used_hiwater": 236 * K, "dma_used": 236 * K, "dma_blocks": 59}, "dma:320K-320K"),
     # each of which has to be aligned: small ones first, then two large ones
     (
         {"dma_used_hiwater": 424 * K, "dma_aligned_hiwater": 592 * K}
