@@ -31,14 +31,18 @@ record_begin() {
 	tool_pid=$!
 	wait_for 60 recording || fail_with "dma-pools does not record: $(cat "$out.err")"
 }
+record_leaves_nothing() {
+	[ -z "$(ls "$tracing/instances")" ] || fail_with "it left a trace instance behind"
+	! grep -q dma_pools_ "$tracing/kprobe_events" || fail_with "it left probes behind"
+	! pgrep -x sleep >/dev/null || fail_with "it left a process behind"
+}
 record_end() {
 	local status=0
 	kill "$tool_pid"
 	wait "$tool_pid" || status=$?
 	sed 's/^/# | /' "$out.txt"
 	[ $status = 0 ] || fail_with "dma-pools ended with status $status: $(cat "$out.err")"
-	[ -z "$(ls "$tracing/instances")" ] || fail_with "it left a trace instance behind"
-	! grep -q dma_pools_ "$tracing/kprobe_events" || fail_with "it left probes behind"
+	record_leaves_nothing
 }
 
 # The most pages that were out at a time, by the probes of count.sh. All blocks of NVMe
@@ -89,6 +93,15 @@ recorded() { # DEVICE c|module|builtin
 	if [ "$2" = module ]; then
 		must_unload
 	fi
+}
+
+# As when ssh loses its connection.
+hang_up() {
+	record_begin || return
+	kill -HUP "$tool_pid"
+	wait "$tool_pid"
+	expect_equal "its status" $? 129
+	record_leaves_nothing
 }
 
 # On pools of the value in $out.recording a command fails for nobody, and nothing grows.
@@ -150,6 +163,7 @@ while read_device; do
 		add "$device, $provider" recorded "$device" "$provider"
 	done
 done <"$here/devices.table"
+add "a recording that is hung up" hang_up
 if [ "$MODULE" != builtin ]; then
 	add "nvme fits" driver_fits nvme
 	add "xhci fits" driver_fits xhci
