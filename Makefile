@@ -72,11 +72,13 @@ modules_install:
 bench:
 	@scripts/bench
 
-## make packages           Debian packages in build/: a small kernel for kdump
+## make packages           Debian packages in build/: the tool dma-pools, and a small kernel
+##               for kdump
 ## make crash-kernel-test  crashes a Debian that uses it, in a virtual machine
 ##               CMDLINE="coherent_pool=0"  the crash kernel's parameters
 ##               DISK=virtio|nvme|ahci|scsi  where the dump goes
 packages:
+	@scripts/tool-package
 	@scripts/crash-kernel
 
 crash-kernel-test:

@@ -337,9 +337,11 @@ HIGH_CMA = (
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh figures.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
+TOOL = [*SMALL, "--devices", "nvme xhci uhci ahci", "tool.sh"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
 DRIVERS = [
     *CLIENTS,
+    TOOL,
     [*NVME, "takeover.sh"],
     [*NVME, "sizes.sh"],
     [*NVME, "--memory", "1G", "--append", "cma=0", "integrity.sh"],
@@ -384,7 +386,7 @@ STAGES = (
     Stage("drivers arm64",   "test",            "arm64",        drivers("arm64", *DRIVERS)),
     Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
     Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
-    Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0])),
+    Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0], TOOL)),
     Stage("bench arm64",     "test",            "arm64 arm64-builtin", bench("arm64", "arm64")),
     # With pages of 64 KiB
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),
@@ -402,5 +404,6 @@ STAGES = (
     Stage("bench called",    "soak",            "plain builtin-called stock", bench("plain", "--called", "x86_64")),
     Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),
     Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),
+    Stage("dma-pools",       "soak",            "plain",        ktap_command("dma-pools-test")),
 )
 # fmt: on
