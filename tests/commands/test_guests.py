@@ -31,3 +31,19 @@ def test_a_script_may_take_as_long_as_it_is_given(type_in, installed, seconds, r
     limit = {"TIMEOUT": seconds} if seconds else {}
     run = type_in("scripts/guest-kselftest", "none", str(installed), "sleep.sh", **limit)
     assert f"\n{result}" in run.stdout, run.stdout + run.stderr
+
+
+def test_a_guest_that_hangs_at_its_start_is_tried_once_more(type_in, kernel_of, tmp_path):
+    """It has not to wait for the end of the time that its command may take."""
+    qemu = tmp_path / "qemu-system-x86_64"
+    qemu.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *-kernel*) echo once >>"{tmp_path}/runs"; exec sleep 1000 ;; esac\n'
+        f'exec {shutil.which("qemu-system-x86_64")} "$@"\n'
+    )
+    qemu.chmod(0o755)
+    limits = ["--icount", "--timeout", "10000", "--start", "3", "--log", str(tmp_path / "console")]
+    run = type_in("scripts/vm", *limits, kernel_of("plain"), "true", timeout=100, QEMU=qemu)
+    assert run.returncode == 124, run.stderr
+    assert "the guest hung at its start" in run.stderr
+    assert (tmp_path / "runs").read_text() == "once\nonce\n"
