@@ -98,7 +98,8 @@ nothing_lost() {
 	must_load coherent_pool=0 || return
 	settle
 	for pool in $ZONES; do
-		wait_for 10 is_empty "$pool" ||
+		# Where pages are lost, each try takes seconds on a debug kernel.
+		wait_for 4 is_empty "$pool" ||
 			fail_with "$((empty[$pool] - $(free_pages "$pool"))) pages of the zone of $pool are lost"
 	done
 	must_unload

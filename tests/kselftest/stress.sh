@@ -15,6 +15,8 @@ if is_debug_kernel; then ops=${OPS:-5000}; else ops=${OPS:-200000}; fi
 seed=${SEED:-1}
 # After so many, or so, all is given back and counted, and the next seed is taken.
 round=100000
+# Blocks have at most two to this power pages.
+order=6
 # KiB; the largest block must fit into a pool.
 size=$((64 * PAGE / 1024))
 [ $size -gt 1024 ] || size=1024
@@ -39,7 +41,7 @@ stress() { # OPERATIONS [PARAMETER...]
 	[ "$(all_sizes)" != "0 0 0" ] || { fail_with "no pools: the C pools need coherent_pool= on the kernel's command line"; return; }
 	while [ "$left" -gt 0 ] && [ ${#reasons[@]} = 0 ]; do
 		count=$((left < round ? left : round))
-		echo "$count $this_seed" >"$TEST/stress" || fail_with "it does not run"
+		echo "$count $this_seed $order" >"$TEST/stress" || fail_with "it does not run"
 		read_figures
 		for key in "${!figures[@]}"; do
 			total[$key]=$((${total[$key]:-0} + ${figures[$key]}))
@@ -101,8 +103,17 @@ pressed() { # OPERATIONS
 }
 is_small() { [ "$(size_of "$1")" = $((size * 256)) ]; } # POOL
 
+# Most of the time is for what a block has to show. Of small blocks there are many more
+# in the same time, and most of them come from the same word of a bitmap.
+small_blocks() { # ORDER
+	local order=$1
+	stress "$ops" coherent_pool=7 coherent_pool_size=${size}K
+}
+
 add "C pools" stress $((ops / 10))
 add "one piece each" stress "$ops" coherent_pool=7 coherent_pool_size=${size}K
+add "single pages" small_blocks 0
+add "up to four pages" small_blocks 2
 add "several pieces each" stress $((ops / 4)) "coherent_pool=kernel:$((size * 3))K,dma:$((size * 3 / 2))K,dma32:$((size * 3 / 2))K"
 # A small zone, where a pool soon cannot grow any more and is full all the time
 add "one pool alone" stress $((ops / 4)) "coherent_pool=dma:${size}K"

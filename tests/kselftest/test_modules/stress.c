@@ -2,7 +2,8 @@
 /*
  * All CPUs press the pools at once, with owners.c to see what goes wrong: blocks of
  * 1 to 64 pages, for each kind of device, that one CPU takes and another gives
- * back. Through the file "stress": "OPERATIONS SEED".
+ * back. Through the file "stress": "OPERATIONS SEED [ORDER]", where blocks have at most
+ * 2^ORDER pages: of small ones, which take less time to look at, there are more.
  *
  * On each CPU three levels do the same with the same blocks: a thread; softirqs;
  * and hard interrupts, from a timer at any time, and on purpose in the middle of an
@@ -26,6 +27,7 @@
 #include "dma_pool_test.h"
 
 #define SLOTS		256
+#define LARGEST_ORDER	6
 #define TIMER_US	200
 
 enum level { TASK, SOFTIRQ, HARDIRQ, LEVELS };
@@ -57,6 +59,7 @@ struct stresser {
 
 /* By CPU; what a module can have per CPU is less */
 static struct stresser *stressers;
+static unsigned int max_order;
 static atomic_long_t not_taken, taken_amiss;
 static unsigned long left;
 /* What all CPUs have done, as sum_up() has seen it */
@@ -75,7 +78,8 @@ static void take(struct stresser *s, enum level level)
 	struct slot *slot = &s->slots[prandom_u32_state(rnd) % SLOTS];
 	enum dpt_pool wanted = prandom_u32_state(rnd) % DPT_POOLS;
 	/* In interrupts, where time is short, 8 pages at most */
-	size_t size = dpt_random_size(rnd, level == TASK ? 6 : 3);
+	unsigned int order = level == TASK ? max_order : min(max_order, 3U);
+	size_t size = dpt_random_size(rnd, order);
 	bool ask = level < HARDIRQ && prandom_u32_state(rnd) % 8 == 0;
 	int ret;
 
@@ -303,7 +307,9 @@ int dpt_stress_command(char *text)
 	unsigned int seed;
 	int ret;
 
-	if (sscanf(text, "%lu %u", &operations, &seed) != 2 || !operations)
+	max_order = LARGEST_ORDER;
+	if (sscanf(text, "%lu %u %u", &operations, &seed, &max_order) < 2 ||
+	    !operations || max_order > LARGEST_ORDER)
 		return -EINVAL;
 	stressers = vcalloc(nr_cpu_ids, sizeof(*stressers));
 	if (!stressers)
