@@ -35,7 +35,10 @@ use super::{
     Pools, //
 };
 use crate::{
-    memory::set_memory::fault_injection,
+    memory::{
+        chunk::Chunk,
+        set_memory::fault_injection, //
+    },
     plan::{
         control::{
             IDLE,
@@ -141,6 +144,32 @@ mod tests {
 
         pool.forget(out);
         assert!(size >= SIZE + 4 * MIN_SIZE);
+        assert_eq!(pool.calls(), (0, 0));
+        Ok(())
+    }
+
+    /// Once it has grown, and then only once until it is looked after.
+    #[test]
+    fn asks_each_time_that_it_is_low() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let asks = |pages| match pool.take(pages) {
+            0 => Ok(false),
+            out => pool.attend(out, pages),
+        };
+        let first = (asks(1), asks(1));
+
+        pools.follow_load();
+        let added = pool.size.load(Relaxed).wrapping_sub(SIZE) / PAGE_SIZE;
+        let second = (asks(added), asks(1));
+
+        for pages in [1, 1, added, 1] {
+            if pool.give_back(pages) {
+                pool.unpin();
+            }
+        }
+        assert_eq!(first, (Ok(true), Ok(false)));
+        assert_eq!(second, (Ok(true), Ok(false)));
         Ok(())
     }
 
@@ -267,6 +296,41 @@ mod tests {
         assert_eq!(in_use, grown);
         assert_eq!(idle, (grown - SIZE) / PAGE_SIZE);
         assert_eq!(pool.size.load(Relaxed), SIZE);
+        Ok(())
+    }
+
+    /// Never what it was created with, nor what is needed.
+    #[test]
+    fn takes_away_what_was_added_and_no_more() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+        let size = || pool.size.load(Relaxed);
+
+        let table = &pools.table;
+
+        table.add(pool, Chunk::of_pages(Zone::Dma32, 2)?, true)?;
+        let needed = table.remove(pool, SIZE + PAGE_SIZE)?;
+        let before = size();
+        let added = table.remove(pool, SIZE)?;
+        let after = size();
+        let first = table.remove(pool, 0)?;
+
+        assert_eq!((needed, before), (None, SIZE + 2 * PAGE_SIZE));
+        assert_eq!(added.map(|(size, _)| size), Some(2 * PAGE_SIZE));
+        assert_eq!((first, after), (None, SIZE));
+        Ok(())
+    }
+
+    #[test]
+    fn remembers_whose_request_was_the_largest() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let figures = &dma32(&pools)?.figures;
+
+        for (bytes, name) in [(1, b"first"), (3, b"large"), (2, b"small")] {
+            figures.note_failed(bytes, name.iter().copied());
+        }
+        assert_eq!(figures.largest_failed.load(Relaxed), 3);
+        assert!(figures.largest_failed_dev().starts_with(b"large\0"));
         Ok(())
     }
 

@@ -72,10 +72,13 @@ def boot(variant: str, script: str, only: str, modules: dict[str, Path]) -> dict
             "! grep -q '^rust_dma_pool ' /proc/modules || rmmod rust_dma_pool || exit 1",
         ]
     log = WORK / f"{variant}-{script}.log"
+    # What a guest is told is on its kernel's command line, where there is room for one module.
+    told = log.with_suffix(".steps")
+    told.write_text("\n".join(steps) + "\n")
     vm = [str(SCRIPTS / "vm"), "--timeout", str(60 + (limit + 60) * len(modules))]
     vm += ["--append", parameters.strip(), "--log", str(log.with_suffix(".console"))]
     vm += ["--device-tree", HIGH_CMA] if arm64 else []
-    status = call([*vm, str(kdir), "\n".join(steps)], log)
+    status = call([*vm, str(kdir), f"bash {told}"], log)
     found = {}
     for name, text, end in PART.findall(log.read_text(errors="replace")):
         # Without a header the script has not begun, and nothing is known.
