@@ -220,12 +220,7 @@ impl Allocator {
         let index = (open.trailing_zeros() as usize) << GROUP_SHIFT;
         let word = self.word(index);
         let old = read_once(word);
-        let places = run.places(!old);
-
-        if places == 0 {
-            return None;
-        }
-        let bit = places.trailing_zeros();
+        let bit = run.place(old)?;
         let new = old | run.bits() << bit;
 
         if word.cmpxchg(old, new, Acquire).is_err() {
@@ -278,15 +273,12 @@ impl Allocator {
         let mut old = read_once(word);
 
         loop {
-            let places = run.places(!old);
-
-            if places == 0 {
+            let Some(bit) = run.place(old) else {
                 if old == usize::MAX && read_once(&self.open) & group(index) != 0 {
                     self.close(index);
                 }
                 return None;
-            }
-            let bit = places.trailing_zeros();
+            };
             let new = old | run.bits() << bit;
 
             match word.cmpxchg(old, new, Acquire) {

@@ -21,11 +21,16 @@ const ALIGNED: [usize; 7] = [
     1,
 ];
 
-/// A run of pages within a word.
+/// A run of pages within a word, which begins at a multiple of the next power of two. What lies
+/// between two such places is a lane.
 pub(crate) struct Run {
-    count: usize,
+    /// Its pages at the beginning of a word.
+    bits: usize,
+    /// The same in each lane.
+    pattern: usize,
     /// The places where it may begin.
     aligned: usize,
+    order: u32,
 }
 
 impl Run {
@@ -36,35 +41,39 @@ impl Run {
         if count.wrapping_sub(1) >= WORD {
             return None;
         }
-        // The order of the next power of two.
-        let order = usize::BITS.wrapping_sub(count.wrapping_sub(1).leading_zeros());
+        // The order of the next power of two. What it is the logarithm of is odd, hence not 0, which
+        // saves a branch.
+        let order = (count.wrapping_mul(2).wrapping_sub(1) | 1).ilog2();
+        let aligned = *ALIGNED.get(order as usize)?;
+        let bits = mask(count);
 
         Some(Self {
-            count,
-            aligned: *ALIGNED.get(order as usize)?,
+            bits,
+            pattern: bits.wrapping_mul(aligned),
+            aligned,
+            order,
         })
     }
 
     /// The bits of the run at the beginning of a word.
     #[inline]
     pub(super) fn bits(&self) -> usize {
-        mask(self.count)
+        self.bits
     }
 
-    /// The places of a word where the run fits, given its free pages.
+    /// The lowest place of a word where the run fits, given which pages are taken.
     #[inline(always)]
-    pub(super) fn places(&self, free: usize) -> usize {
-        let mut run = free;
-        let mut length = 1;
+    pub(super) fn place(&self, taken: usize) -> Option<u32> {
+        let blocked = taken & self.pattern;
+        // Of the lanes in which nothing is in the way, the lowest one borrows from its own highest
+        // bit; what this says of those above it is of no use.
+        let highest = self.aligned.rotate_right(1);
+        let free = blocked.wrapping_sub(self.aligned) & !blocked & highest;
 
-        while length < self.count {
-            let more = length.min(self.count.wrapping_sub(length));
-
-            // CAST: Less than the bits of a word.
-            run &= run.wrapping_shr(more as u32);
-            length = length.wrapping_add(more);
+        if free == 0 {
+            return None;
         }
-        run & self.aligned
+        Some(free.trailing_zeros() >> self.order << self.order)
     }
 }
 

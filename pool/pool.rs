@@ -190,10 +190,9 @@ impl Pool {
         let before = self.peak.xchg(out, Relaxed);
 
         if before > out {
-            before
-        } else {
-            0
+            return lost(before);
         }
+        0
     }
 
     /// Sees to what [`take`](Self::take) found, `out`, for a block of `pages` pages: pins the module
@@ -324,6 +323,13 @@ impl Pool {
         self.grow_above.store(NEVER, Relaxed);
         false
     }
+}
+
+/// The peak that somebody replaced by a lower one. Apart, as that is rare.
+#[cold]
+#[inline(never)]
+fn lost(peak: usize) -> usize {
+    peak
 }
 
 /// Makes a value at least this large.
