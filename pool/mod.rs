@@ -376,7 +376,6 @@ impl Pools {
     ) -> Option<(Block, usize)> {
         let chunks = self.table.read(guard);
         let count = page_count(size);
-        let run = Run::new(count)?;
         let pool = &chunks.first_of(zone)?.pool;
 
         if pool.kind != kind {
@@ -384,7 +383,11 @@ impl Pools {
         }
         let mut members = chunks.of(pool.zone).iter();
         let member = members.find(|member| !member.chunk.seems_full())?;
-        let (page, was_last) = member.chunk.alloc_run(&run)?;
+        let (page, was_last) = if count == 1 {
+            member.chunk.alloc_page()
+        } else {
+            member.chunk.alloc_run(&Run::new(count)?)
+        }?;
         let unsettled = pool.take(count) | usize::from(was_last);
 
         Some((member.chunk.block(page, count), unsettled))

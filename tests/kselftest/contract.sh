@@ -94,6 +94,10 @@ run_row() { # TITLE STATE FRESH PARAMETERS
 			status[$name]=3
 			continue
 		fi
+		# Who wants to see pools grow must not find them at their ceiling.
+		if [ "$parameters" != c ] && [[ $name == grow_* ]]; then
+			must_unload && must_load ${words[@]+"${words[@]}"} || loads=1
+		fi
 		# The size of a pool that has grown does not say what is in one chunk.
 		sizes
 		[ "$at_start" = "$size_kernel $size_dma $size_dma32" ] || fresh=0
