@@ -67,11 +67,11 @@ stress() { # OPERATIONS [PARAMETER...]
 # While memory is short all the time: pieces that were added go back while all CPUs
 # allocate and free, and come again. In many short bursts, as pieces are idle between.
 pressed() { # OPERATIONS
-	local count key pool presser round
+	local count key pool presser presses round
+	presses=$(mktemp)
 	must_load coherent_pool=$((size / 4))K-8M || return
-	while :; do
-		echo 2 >/proc/sys/vm/drop_caches
-		sleep 0.05
+	while sleep 0.05; do
+		echo 2 >/proc/sys/vm/drop_caches && echo >>"$presses"
 	done &
 	presser=$!
 	for round in {1..25}; do
@@ -85,6 +85,8 @@ pressed() { # OPERATIONS
 	done
 	kill "$presser"
 	wait "$presser"
+	msg "memory was short $(wc -l <"$presses") times"
+	rm -f "$presses"
 	for key in growths shrinks; do
 		count=0
 		for pool in $ZONES; do count=$((count + $(figure "$pool" "$key"))); done
