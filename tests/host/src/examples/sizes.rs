@@ -92,7 +92,7 @@ const GROWTH: &[(usize, usize, usize, Option<Orders>)] = &[
     (64 * M,    0,          64 * M,     Some((10, 5))),
     (0,         0,          64 * M,     Some((5, 5))),
     // The last steps to the ceiling.
-    (3 * M,     0,          1 * M,      Some((8, 5))),
+    (3 * M,     0,          M,          Some((8, 5))),
     (3 * M,     0,          300 * K,    Some((6, 5))),
     (3 * M,     0,          100 * K,    Some((4, 4))),
     (3 * M,     0,          4 * K,      Some((0, 0))),
