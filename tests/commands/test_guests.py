@@ -42,7 +42,7 @@ def test_a_guest_that_hangs_at_its_start_is_tried_once_more(type_in, kernel_of, 
         f'exec {shutil.which("qemu-system-x86_64")} "$@"\n'
     )
     qemu.chmod(0o755)
-    limits = ["--icount", "--timeout", "10000", "--start", "3", "--log", str(tmp_path / "console")]
+    limits = ["--icount", "--timeout", "10000", "--start", "15", "--log", str(tmp_path / "console")]
     run = type_in("scripts/vm", *limits, kernel_of("plain"), "true", timeout=100, QEMU=qemu)
     assert run.returncode == 124, run.stderr
     assert "the guest hung at its start" in run.stderr
