@@ -64,7 +64,7 @@ impl WorkItem for Pools {
         // First: what happens from here on is seen by the next run.
         this.growth_queued.store(false, Relaxed);
         if let Some(ms) = this.follow_load() {
-            queue(&this, ms);
+            look_again(&this, ms);
         }
         // It was lent.
         let _ = Arc::into_raw(this);
@@ -234,26 +234,34 @@ fn say_ceiling(pool: &Pool) {
     );
 }
 
-/// Has the worker run soon. Any context but NMI.
+/// Has the worker run soon, instead of when it would have. Any context but NMI.
 #[cold]
 pub(super) fn schedule(pools: &Pools) {
     if !pools.growth_queued.xchg(true, Full) {
-        queue(pools, 0);
+        // SAFETY: As in `look_again`.
+        unsafe {
+            bindings::mod_delayed_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_percpu_wq,
+                work(pools),
+                0,
+            )
+        };
     }
 }
 
-/// Has the worker run after so many milliseconds, instead of when it would have. Any context but
-/// NMI.
-fn queue(pools: &Pools, ms: u64) {
+/// Has the worker run after so many milliseconds, unless it was asked to run soon.
+pub(super) fn look_again(pools: &Pools, ms: u64) {
     // CAST: An hour at most.
     let delay = msecs_to_jiffies(ms as u32);
 
-    // The queue that C's `schedule_work()` uses.
+    // The queue that C's `schedule_work()` uses. Who asked while the worker ran, before it knew
+    // the time, must not wait for that: what is queued stays as it is.
     //
     // SAFETY: The system's work queues are there before any initcall runs and never go away. The
     // work item is initialised, and is stopped before it goes.
     unsafe {
-        bindings::mod_delayed_work_on(
+        bindings::queue_delayed_work_on(
             bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
             bindings::system_percpu_wq,
             work(pools),

@@ -19,6 +19,7 @@ use kernel::{
 
 use super::{
     growth::{
+        look_again,
         schedule,
         stop, //
     },
@@ -300,6 +301,26 @@ mod tests {
             drop(pools);
         }
         assert_eq!(fault_injection::shared_pages(), before);
+        Ok(())
+    }
+
+    /// As who fails while the worker runs, which then sets its time.
+    #[test]
+    fn who_asks_does_not_wait_for_the_time_of_the_next_look() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+
+        pool.record_failure(4 * SIZE);
+        schedule(&pools);
+        look_again(&pools, MAX_BACKOFF);
+        for _ in 0..1000 {
+            if pool.size.load(Relaxed) > SIZE {
+                break;
+            }
+            fsleep(Delta::from_millis(5));
+        }
+        stop(&pools);
+        assert!(pool.size.load(Relaxed) > SIZE);
         Ok(())
     }
 
