@@ -255,7 +255,7 @@ pub(super) fn schedule(pools: &Pools) {
 }
 
 /// Has the worker run after so many milliseconds, unless somebody asked for it meanwhile.
-fn look_again(pools: &Pools, ms: u64) {
+pub(super) fn look_again(pools: &Pools, ms: u64) {
     // CAST: An hour at most.
     let delay = msecs_to_jiffies(ms as u32);
 

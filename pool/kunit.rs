@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit tests of the pools as a whole, on pools of their own that serve nobody else; those of
-//! growth are in [`kunit_growth`](super::kunit_growth), and make their pools here.
+//! KUnit tests of the pools as a whole, on pools of their own that serve nobody else. The tests in
+//! [`kunit_growth`](super::kunit_growth) and [`kunit_shrink`](super::kunit_shrink) make their pools
+//! here.
 
 use kernel::{
     bindings,
@@ -9,6 +10,7 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     sync::{
+        atomic::Relaxed,
         rcu,
         Arc, //
     },
@@ -43,6 +45,9 @@ use crate::{
 
 /// Bytes in each pool of these tests.
 pub(super) const SIZE: usize = 8 * PAGE_SIZE;
+
+/// One pool, in DMA32.
+pub(super) const ONE: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma32);
 
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 #[kunit_tests(rust_dma_pool)]
@@ -172,6 +177,14 @@ pub(super) fn pools_in(zones: ZoneSet, disabled: bool) -> Result<Arc<Pools>> {
 
 pub(super) fn pools_with(zones: ZoneSet, disabled: bool, cc_shared: bool) -> Result<Arc<Pools>> {
     Pools::new(&plan(zones, 64 << 20, disabled, cc_shared))
+}
+
+/// Lets time pass without waiting for it, and the worker work as often as it wants to.
+pub(super) fn pass(pools: &Pools, ms: u64) {
+    for _ in 0..16 {
+        pools.skipped.add((ms / 16) as usize, Relaxed);
+        pools.follow_load();
+    }
 }
 
 /// Pools that may grow to `max` bytes.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit tests of how the size of pools follows the load, on pools of their own. What is decided is
-//! tested on the host; here, that it is done. Time is skipped, not waited for.
+//! KUnit tests of how pools grow, and of what they count, on pools of their own. What is decided is
+//! tested on the host; here, that it is done. Giving back is in
+//! [`kunit_shrink`](super::kunit_shrink).
 
 use kernel::{
     page::PAGE_SIZE,
@@ -18,6 +19,7 @@ use kernel::{
 
 use super::{
     growth::{
+        look_again,
         schedule,
         stop, //
     },
@@ -26,24 +28,19 @@ use super::{
         dma32,
         free,
         never,
+        pass,
         pools_in,
         pools_up_to,
         pools_with,
         request_with,
+        ONE,
         SIZE, //
-    },
-    Pools, //
+    }, //
 };
 use crate::{
-    memory::{
-        chunk::Chunk,
-        set_memory::fault_injection, //
-    },
+    memory::set_memory::fault_injection,
     plan::{
-        control::{
-            IDLE,
-            MAX_BACKOFF, //
-        },
+        control::MAX_BACKOFF,
         sizes::MIN_SIZE,
         zones::{
             Zone,
@@ -52,17 +49,6 @@ use crate::{
     },
     report::failure::Failure,
 };
-
-/// A pool of its own in DMA32.
-const ONE: ZoneSet = ZoneSet::EMPTY.with(Zone::Dma32);
-
-/// Lets time pass, and the worker work as often as it wants to.
-fn pass(pools: &Pools, ms: u64) {
-    for _ in 0..16 {
-        pools.skipped.add((ms / 16) as usize, Relaxed);
-        pools.follow_load();
-    }
-}
 
 #[kunit_tests(rust_dma_pool_growth)]
 mod tests {
@@ -241,87 +227,6 @@ mod tests {
     }
 
     #[test]
-    fn gives_back_what_was_idle_for_a_minute() -> Result {
-        let before = fault_injection::shared_pages();
-        let pools = pools_with(ONE, false, true)?;
-        let pool = dma32(&pools)?;
-        let size = || pool.size.load(Relaxed);
-
-        pool.record_failure(4 * MIN_SIZE);
-        pools.follow_load();
-        let grown = size();
-
-        pass(&pools, IDLE / 2);
-        let kept = size();
-
-        pass(&pools, IDLE);
-        stop(&pools);
-        assert!(grown >= SIZE + 4 * MIN_SIZE);
-        assert_eq!(kept, grown);
-        assert_eq!(size(), SIZE);
-        assert_eq!(pool.figures.shrinks.load(Relaxed), 1);
-        // They are encrypted again.
-        assert_eq!(fault_injection::shared_pages() - before, SIZE / PAGE_SIZE);
-        Ok(())
-    }
-
-    #[test]
-    fn gives_back_at_once_under_pressure_and_keeps_what_is_out() -> Result {
-        let pools = pools_in(ONE, false)?;
-        let pool = dma32(&pools)?;
-        let all = alloc(&pools, Zone::Dma32, SIZE).map_err(|_| ENOMEM)?;
-
-        stop(&pools);
-        pools.follow_load();
-        // From the chunk that was added.
-        let block = alloc(&pools, Zone::Dma32, PAGE_SIZE).map_err(|_| ENOMEM)?;
-        let freed = free(&pools, &all, SIZE);
-        let grown = pool.size.load(Relaxed);
-
-        stop(&pools);
-        pools.press();
-        stop(&pools);
-        pools.press();
-        pools.follow_load();
-        let in_use = pool.size.load(Relaxed);
-        let freed = freed && free(&pools, &block, PAGE_SIZE);
-
-        stop(&pools);
-        let idle = pools.idle_pages();
-
-        pools.press();
-        pools.follow_load();
-        stop(&pools);
-        assert!(freed);
-        assert_eq!(in_use, grown);
-        assert_eq!(idle, (grown - SIZE) / PAGE_SIZE);
-        assert_eq!(pool.size.load(Relaxed), SIZE);
-        Ok(())
-    }
-
-    /// Never what it was created with, nor what is needed.
-    #[test]
-    fn takes_away_what_was_added_and_no_more() -> Result {
-        let pools = pools_in(ONE, false)?;
-        let pool = dma32(&pools)?;
-        let size = || pool.size.load(Relaxed);
-
-        let table = &pools.table;
-
-        table.add(pool, Chunk::of_pages(Zone::Dma32, 2)?, true)?;
-        let needed = table.remove(pool, SIZE + PAGE_SIZE)?;
-        let before = size();
-        let added = table.remove(pool, SIZE)?;
-        let after = size();
-        let first = table.remove(pool, 0)?;
-
-        assert_eq!((needed, before), (None, SIZE + 2 * PAGE_SIZE));
-        assert_eq!(added.map(|(size, _)| size), Some(2 * PAGE_SIZE));
-        assert_eq!((first, after), (None, SIZE));
-        Ok(())
-    }
-
-    #[test]
     fn remembers_whose_request_was_the_largest() -> Result {
         let pools = pools_in(ONE, false)?;
         let figures = &dma32(&pools)?.figures;
@@ -396,6 +301,45 @@ mod tests {
             drop(pools);
         }
         assert_eq!(fault_injection::shared_pages(), before);
+        Ok(())
+    }
+
+    /// As who fails while the worker runs, which then sets its time.
+    #[test]
+    fn who_asks_does_not_wait_for_the_time_of_the_next_look() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+
+        pool.record_failure(4 * SIZE);
+        schedule(&pools);
+        look_again(&pools, MAX_BACKOFF);
+        for _ in 0..1000 {
+            if pool.size.load(Relaxed) > SIZE {
+                break;
+            }
+            fsleep(Delta::from_millis(5));
+        }
+        stop(&pools);
+        assert!(pool.size.load(Relaxed) > SIZE);
+        Ok(())
+    }
+
+    #[test]
+    fn stop_waits_for_what_is_going_on() -> Result {
+        let pools = pools_in(ONE, false)?;
+        let pool = dma32(&pools)?;
+
+        pool.record_failure(4 * SIZE);
+        schedule(&pools);
+        // From then on the worker waits for a grace period.
+        for _ in 0..50_000 {
+            if pool.size.load(Relaxed) > SIZE {
+                break;
+            }
+            fsleep(Delta::from_micros(100));
+        }
+        stop(&pools);
+        assert_eq!(pool.figures.growths.load(Relaxed), 1);
         Ok(())
     }
 

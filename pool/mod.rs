@@ -23,6 +23,8 @@ mod index;
 mod kunit;
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 mod kunit_growth;
+#[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
+mod kunit_shrink;
 #[expect(clippy::module_inception, reason = "the pool of one zone")]
 pub(crate) mod pool;
 pub(crate) mod request;

@@ -10,8 +10,10 @@ import statistics
 
 from goals import Figures
 
-# Between counting twice; the clock of QEMU's arm64 machine has steps of 16.
-MAX_SPREAD = 2
+# Between counting twice. The clock of QEMU's arm64 machine has steps of 16, and what was the most
+# that was ever out, the worker of the pools in Rust forgets at its own times: a block beyond that
+# costs up to ten instructions more.
+MAX_SPREAD = 12
 # Of this many pages in a pool of 4 MiB
 PAGES = 1024
 CHUNKS = (1, 2, 4, 8, 16, 32)
@@ -59,7 +61,7 @@ def count(found, pools, what, figure, least=1):
         raise Missing(f"{pools}: {what} was measured {len(rounds)} times, not {least}")
     if max(rounds) - min(rounds) > MAX_SPREAD:
         raise Missing(f"{pools}: counting {what} again gives another figure: {rounds}")
-    return round(min(rounds))
+    return round(max(rounds))
 
 
 def calls(found, forms):

@@ -234,13 +234,13 @@ FOUND = {("c", "x"): [{"calls": 16, "free": 160}, {"calls": 16, "free": 176}]}
 
 
 def test_count():
-    """Counting again gives the same, within the steps of the clock."""
-    assert count(FOUND, "c", "x", free, 2) == 10
+    """Counting again gives about the same, and the most counts."""
+    assert count(FOUND, "c", "x", free, 2) == 11
     with pytest.raises(Missing, match="2 times, not 3"):
         count(FOUND, "c", "x", free, 3)
     with pytest.raises(Missing, match="0 times"):
         count(FOUND, "module", "x", free)
-    other = {("c", "x"): [*FOUND["c", "x"], {"calls": 16, "free": 200}]}
+    other = {("c", "x"): [*FOUND["c", "x"], {"calls": 16, "free": 360}]}
     with pytest.raises(Missing, match="gives another figure"):
         count(other, "c", "x", free)
 
