@@ -100,7 +100,7 @@ says_what_is_in_the_way() {
 	local i
 	must_load coherent_pool=dma:128K-128K || return
 	for i in 1 2; do
-		expect_warnings 1 "DMA pool exhausted for dma_pool_test: 172928 bytes asked of the dma pool of 128 KiB, 0 KiB in use, largest free piece 128 KiB, coherent_pool=256K would do" \
+		expect_warnings 1 "DMA pool exhausted for dma_pool_test: 172928 bytes asked of the dma pool of 128 KiB, 0 KiB in use, largest free piece 128 KiB, coherent_pool=128K-256K would do" \
 			hold 1 172928 dma warn && fail_with "there was room"
 	done
 	wait_for 20 says_ceiling || fail_with "nothing is said about the ceiling"
