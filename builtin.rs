@@ -30,9 +30,9 @@ use crate::{
         Plan, //
     },
     pool::{
+        free::Free,
         request::PhysAddrOk,
         Block,
-        Free,
         Pools, //
     },
     report::{

@@ -20,14 +20,14 @@ use kernel::{
 
 use crate::{
     pool::{
+        free::Free,
         request::{
             AllocRequest,
             Kind,
             PhysAddrOk,
             WantedZone, //
         },
-        Block,
-        Free, //
+        Block, //
     },
     report::failure::Failure,
 };

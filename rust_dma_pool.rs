@@ -5,7 +5,7 @@
 //! This file publishes the pools to those who ask for memory, and takes them away again. The rest:
 //!
 //! - [`entry`]: what the DMA layer asks for, in our terms;
-//! - `module.rs`, or `builtin.rs` with the crate of `setup.rs`: what differs between a module and
+//! - `module.rs` with `module_params.rs`, or `builtin.rs` with the crate of `setup.rs`: what differs between a module and
 //!   built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
 //! - [`plan`]: what comes out of that, how sizes follow the load, and the terms of both. Pure;
@@ -45,6 +45,8 @@ mod entry;
 mod memory;
 #[cfg(MODULE)]
 mod module;
+#[cfg(MODULE)]
+mod module_params;
 #[cfg_attr(not(MODULE), expect(dead_code, reason = "used by setup.rs"))]
 mod plan;
 #[cfg(MODULE)]

@@ -13,7 +13,10 @@ use kernel::sync::atomic::{
     Release, //
 };
 
-use crate::sync::read_once;
+use crate::sync::{
+    raise,
+    read_once, //
+};
 
 /// Words that a device's name may take; what is longer is cut.
 const NAME_WORDS: usize = 4;
@@ -57,13 +60,8 @@ impl Figures {
     /// Notes a request of `bytes` bytes that failed, of a device whose name has these bytes.
     #[cold]
     pub(crate) fn note_failed(&self, bytes: usize, name: impl Iterator<Item = u8>) {
-        let mut old = read_once(&self.largest_failed);
-
-        while old < bytes {
-            match self.largest_failed.cmpxchg(old, bytes, Full) {
-                Ok(_) => return self.largest_failed_dev.set(name),
-                Err(now) => old = now,
-            }
+        if raise(&self.largest_failed, bytes) {
+            self.largest_failed_dev.set(name);
         }
     }
 

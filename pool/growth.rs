@@ -50,7 +50,10 @@ use crate::{
         sizes::Sizes, //
     },
     report::trace,
-    sync::read_once,
+    sync::{
+        raise,
+        read_once, //
+    },
 };
 
 impl_has_delayed_work! {
@@ -74,10 +77,7 @@ impl WorkItem for Pools {
 impl Pool {
     /// Remembers a request of `size` bytes that found no free block. Any context.
     pub(super) fn record_failure(&self, size: usize) {
-        // Two requests at once may lose the larger; it will ask again.
-        if size > self.failed_size.load(Relaxed) {
-            self.failed_size.store(size, Relaxed);
-        }
+        raise(&self.failed_size, size);
     }
 }
 

@@ -17,6 +17,7 @@ use kernel::{
 };
 
 use super::{
+    free::Free,
     growth,
     pool::Pool,
     request::{
@@ -25,7 +26,6 @@ use super::{
         WantedZone, //
     },
     Block,
-    Free,
     Pools, //
 };
 

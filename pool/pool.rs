@@ -37,7 +37,10 @@ use crate::{
         sizes,
         zones::Zone, //
     },
-    sync::read_once,
+    sync::{
+        raise,
+        read_once, //
+    },
     unpin, //
 };
 
@@ -49,8 +52,8 @@ use super::{
         UNPINNED, //
     },
     figures::Figures,
+    list::List, //
     request::Kind,
-    table::List, //
 };
 
 /// The module is about to go, and cannot be pinned any more.
@@ -218,6 +221,7 @@ impl Pool {
         self.grow_above.store(NEVER, Relaxed);
         Ok(true)
     }
+
     /// Undoes [`take`](Self::take) for a block that was not handed out.
     pub(super) fn forget(&self, pages: usize) {
         self.used.fetch_sub(count::block(pages), Relaxed);
@@ -330,16 +334,4 @@ impl Pool {
 #[inline(never)]
 fn lost(peak: usize) -> usize {
     peak
-}
-
-/// Makes a value at least this large.
-fn raise(value: &Atomic<usize>, at_least: usize) {
-    let mut old = read_once(value);
-
-    while old < at_least {
-        match value.cmpxchg(old, at_least, Full) {
-            Ok(_) => break,
-            Err(now) => old = now,
-        }
-    }
 }

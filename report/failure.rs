@@ -72,23 +72,15 @@ impl Failure {
 
         // SAFETY: As promised by the caller.
         unsafe { trace::fail(dev, zone.zone(), size, self.reason()) };
-        let shortage = {
-            let guard = rcu::read_lock();
-            let pools = crate::pools(&guard);
-
-            pools.and_then(|pools| {
-                let pool = pools.first_pool(zone)?;
-
-                pool.figures.note_failed(size, name.bytes());
-                Some(Shortage::new(self, &pools, &guard, pool, size))
-            })
-        };
         let nowarn = gfp & bindings::__GFP_NOWARN != 0;
 
-        match (self, shortage) {
+        match self {
             // The user's word counts before it was looked at, too.
-            (Failure::NotServing, _) if is_disabled_at_boot() => return,
-            (Failure::Disabled, _) => {
+            Failure::NotServing if is_disabled_at_boot() => return,
+            Failure::Missing | Failure::NotServing => {
+                pr_warn!("Failed to get suitable pool for {name}\n");
+            }
+            Failure::Disabled => {
                 if !nowarn
                     && crate::pools(&rcu::read_lock()).is_some_and(|pools| pools.limit.allows())
                 {
@@ -98,13 +90,11 @@ impl Failure {
                 }
                 return;
             }
-            (Failure::Missing | Failure::NotServing, _) | (_, None) => {
-                pr_warn!("Failed to get suitable pool for {name}\n");
-            }
-            (_, Some(shortage)) => {
-                if nowarn || !shortage.may_be_logged() {
+            Failure::Exhausted | Failure::Growing | Failure::NotAddressable => {
+                let Some(shortage) = self.shortage(zone, size, &name, nowarn) else {
                     return;
-                }
+                };
+
                 pr_warn!("DMA pool exhausted for {name}: {shortage}\n");
                 if self == Failure::Growing {
                     return;
@@ -112,6 +102,37 @@ impl Failure {
             }
         }
         warn_on!(true);
+    }
+
+    /// Counts a request of that device for so many bytes, and finds out what its pool lacks, if that
+    /// may be logged: who is refused again and again costs no search.
+    fn shortage(
+        self,
+        zone: WantedZone,
+        size: usize,
+        name: &Name,
+        nowarn: bool,
+    ) -> Option<Shortage> {
+        let guard = rcu::read_lock();
+        let pools = crate::pools(&guard)?;
+        let pool = pools.first_pool(zone)?;
+        let block = block_of(size);
+
+        pool.figures.note_failed(size, name.bytes());
+        if nowarn || !self.may_be_logged(&pools, block) {
+            return None;
+        }
+        Some(Shortage::new(self, &pools, &guard, pool, size, block))
+    }
+
+    /// Whether this failure may be logged: not too many of a kind, and a request that no pool could
+    /// serve, ever, only once.
+    fn may_be_logged(self, pools: &Pools, block: Option<usize>) -> bool {
+        match self {
+            Failure::NotAddressable => pools.mask_limit.allows(),
+            Failure::Exhausted if block.is_none() => !pools.named_impossible.xchg(true, Relaxed),
+            _ => pools.limit.allows(),
+        }
     }
 
     /// For those who trace.
@@ -147,26 +168,21 @@ struct Shortage {
 }
 
 impl Shortage {
-    /// Whether this failure may be logged: not too many of a kind, and a request that no pool could
-    /// serve, ever, only once.
-    fn may_be_logged(&self) -> bool {
-        crate::pools(&rcu::read_lock()).is_some_and(|pools| match self.failure {
-            Failure::NotAddressable => pools.mask_limit.allows(),
-            Failure::Exhausted if self.enough == 0 => !pools.named_impossible.xchg(true, Relaxed),
-            _ => pools.limit.allows(),
-        })
-    }
-
-    /// Finds out what a pool lacked for a request.
-    fn new(failure: Failure, pools: &Pools, guard: &rcu::Guard, pool: &Pool, asked: usize) -> Self {
-        // Blocks are aligned to a power of two.
-        let block = asked
-            .max(PAGE_SIZE)
-            .checked_next_power_of_two()
-            .unwrap_or(usize::MAX);
+    /// Finds out what a pool lacked for a request that takes so large a block.
+    fn new(
+        failure: Failure,
+        pools: &Pools,
+        guard: &rcu::Guard,
+        pool: &Pool,
+        asked: usize,
+        block: Option<usize>,
+    ) -> Self {
         let used = pool.used();
         let most = pool.hiwater().max(used);
-        let is_possible = asked != 0 && block <= PAGE_SIZE << bindings::MAX_PAGE_ORDER;
+        let enough = |block| {
+            most.checked_next_multiple_of(block)
+                .map_or(usize::MAX, |most| most.saturating_add(block))
+        };
 
         Self {
             failure,
@@ -175,14 +191,19 @@ impl Shortage {
             size: read_once(&pool.size),
             used,
             largest_free: pools.largest_free(guard, pool.zone),
-            enough: most
-                .checked_next_multiple_of(block)
-                .filter(|_| is_possible)
-                .map_or(0, |most| most.saturating_add(block)),
+            enough: block.map_or(0, enough),
             initial: pool.initial(),
             max: pool.max(),
         }
     }
+}
+
+/// Bytes of the block that a request takes, as blocks are aligned to a power of two; `None` if no
+/// pool can have such a block.
+fn block_of(size: usize) -> Option<usize> {
+    let block = size.max(PAGE_SIZE).checked_next_power_of_two()?;
+
+    (size != 0 && block <= PAGE_SIZE << bindings::MAX_PAGE_ORDER).then_some(block)
 }
 
 impl fmt::Display for Shortage {

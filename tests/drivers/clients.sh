@@ -56,18 +56,7 @@ client() { # DEVICE c|module|builtin
 	fi
 }
 
-add "no device is bound" unbind_all
-providers="c module"
-if [ "$MODULE" = builtin ]; then
-	providers=builtin
-fi
-while read_device; do
-	[ -e "/sys/bus/pci/devices/0000:00:$slot.0" ] || continue
-	[ $# = 0 ] || [[ " $* " == *" $device "* ]] || continue
-	for provider in $providers; do
-		add "$device, $provider" client "$device" "$provider"
-	done
-done <"$here/devices.table"
+add_devices client "$@"
 # shellcheck disable=SC2059
 printf "# $row" driver pools allocs frees growths failed verified wrong MB/s
 run_tests

@@ -124,3 +124,18 @@ io_join() {
 	verified=$((verified + more_verified))
 	wrong=$((wrong + more_wrong))
 }
+
+# Adds a test of each device that is there, or of those that are named, by each provider.
+add_devices() { # FUNCTION [DEVICE...]
+	local what=$1 provider providers="c module"
+	shift
+	add "no device is bound" unbind_all
+	[ "$MODULE" != builtin ] || providers=builtin
+	while read_device; do
+		[ -e "/sys/bus/pci/devices/0000:00:$slot.0" ] || continue
+		[ $# = 0 ] || [[ " $* " == *" $device "* ]] || continue
+		for provider in $providers; do
+			add "$device, $provider" "$what" "$device" "$provider"
+		done
+	done <"$here/devices.table"
+}

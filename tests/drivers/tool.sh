@@ -151,18 +151,7 @@ case_of_2020() {
 }
 must_hold() { hold 1 172928 kernel || fail_with "it is not served"; }
 
-add "no device is bound" unbind_all
-providers="c module"
-if [ "$MODULE" = builtin ]; then
-	providers=builtin
-fi
-while read_device; do
-	[ -e "/sys/bus/pci/devices/0000:00:$slot.0" ] || continue
-	[ $# = 0 ] || [[ " $* " == *" $device "* ]] || continue
-	for provider in $providers; do
-		add "$device, $provider" recorded "$device" "$provider"
-	done
-done <"$here/devices.table"
+add_devices recorded "$@"
 add "a recording that is hung up" hang_up
 if [ "$MODULE" != builtin ]; then
 	for name in nvme xhci uhci; do

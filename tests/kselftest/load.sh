@@ -178,9 +178,10 @@ twice() {
 	must_unload
 }
 
-# The memory of the module is back before C asks for its own.
+# The memory of the module is back before C asks for its own. Twice as much, as somebody else
+# may take a page of it first.
 from_full_zone() {
-	must_load coherent_pool=dma:1M || return
+	must_load coherent_pool=dma:2M || return
 	# And what the C pools have given back, so that there is room only where the module was.
 	echo dma >"$TEST/hog" || fail_with "the zone cannot be filled"
 	must_unload

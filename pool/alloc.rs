@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of a request: to the pool that is asked first, at the first attempt, or to whatever pool
+//! can serve it.
+//!
+//! Any context but NMI, under RCU; nothing here takes a lock. The way back is in
+//! [`free`](super::free), what a pool counts in [`pool`](super::pool).
+
+use kernel::{
+    bindings::MAX_PAGE_ORDER,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        rcu,
+        Arc, //
+    },
+};
+
+use super::{
+    growth,
+    list::Member,
+    page_count,
+    pool::Going,
+    request::{
+        AllocRequest,
+        Kind,
+        WantedZone, //
+    },
+    table::Chunks,
+    Block,
+    Pools, //
+};
+use crate::{
+    memory::{
+        bits::Run,
+        chunk::Chunk, //
+    },
+    plan::zones::search_order,
+    report::{
+        failure::Failure,
+        trace, //
+    },
+};
+
+/// Why a pool did not serve a request.
+enum AllocError {
+    /// No piece of that size is free.
+    NoSpace,
+    /// The device can address none of the pieces that are free.
+    NotAddressable,
+}
+
+impl Pools {
+    /// Takes a page of the pool that is asked first, at the first attempt, for a request without
+    /// `phys_addr_ok`.
+    ///
+    /// The page is counted as out. [`settle`](Self::settle) has to follow, with the second value
+    /// returned, unless that is 0. `None` for whatever is not that simple; [`alloc`](Self::alloc) serves it.
+    ///
+    /// # Context
+    ///
+    /// As [`alloc`](Self::alloc).
+    #[inline(always)]
+    pub(crate) fn take_page(
+        &self,
+        guard: &rcu::Guard,
+        size: usize,
+        zone: WantedZone,
+        kind: Kind,
+    ) -> Option<(Block, usize)> {
+        if size.wrapping_sub(1) >= PAGE_SIZE {
+            return None;
+        }
+        let member = self.table.read(guard).first_of(zone)?;
+
+        if member.pool.kind != kind {
+            return None;
+        }
+        let (page, was_last) = member.chunk.alloc_page()?;
+        let unsettled = member.pool.take(1) | usize::from(was_last);
+
+        Some((member.chunk.block(page, 1), unsettled))
+    }
+
+    /// As [`take_page`](Self::take_page), for more than a page, and from the first chunk of the pool
+    /// that is not full.
+    #[inline(always)]
+    pub(crate) fn take_run(
+        &self,
+        guard: &rcu::Guard,
+        size: usize,
+        zone: WantedZone,
+        kind: Kind,
+    ) -> Option<(Block, usize)> {
+        let chunks = self.table.read(guard);
+        let count = page_count(size);
+        let pool = &chunks.first_of(zone)?.pool;
+
+        if pool.kind != kind {
+            return None;
+        }
+        let mut members = chunks.of(pool.zone).iter();
+        let member = members.find(|member| !member.chunk.seems_full())?;
+        let (page, was_last) = if count == 1 {
+            member.chunk.alloc_page()
+        } else {
+            member.chunk.alloc_run(&Run::new(count)?)
+        }?;
+        let unsettled = pool.take(count) | usize::from(was_last);
+
+        Some((member.chunk.block(page, count), unsettled))
+    }
+
+    /// Does what a few of the blocks that were taken ask for, as `unsettled` says: notes that a word
+    /// is full or a new peak, pins the module, asks for growth.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotServing`] if the module is about to go; the block of `size` bytes at `virt` is
+    /// free again then.
+    pub(crate) fn settle(
+        &self,
+        guard: &rcu::Guard,
+        virt: usize,
+        size: usize,
+        unsettled: usize,
+    ) -> Result<(), Failure> {
+        let Some((member, page)) = self.table.read(guard).at_virt(virt) else {
+            // A chunk with a block that is out stays.
+            return Ok(());
+        };
+
+        member.chunk.close_word(page);
+        self.attend(member, page, page_count(size), unsettled)
+    }
+
+    /// As [`take_page`](Self::take_page) and [`settle`](Self::settle), with a `phys_addr_ok`.
+    #[inline(always)]
+    pub(crate) fn alloc_page(&self, guard: &rcu::Guard, request: &AllocRequest) -> Option<Block> {
+        if request.size.wrapping_sub(1) >= PAGE_SIZE {
+            return None;
+        }
+        let member = self.table.read(guard).first_of(request.zone)?;
+
+        if member.pool.kind != request.kind {
+            return None;
+        }
+        let (page, was_last) = member.chunk.alloc_page()?;
+
+        if was_last {
+            member.chunk.close_word(page);
+        }
+        if !request.allows(member.chunk.phys_of(page)) {
+            member.chunk.put_back(page, 1);
+            return None;
+        }
+        self.hand_out(member, page, 1).ok()
+    }
+
+    /// Serves a request from the first pool that can, and has a pool grow that is low or full.
+    ///
+    /// The pools are searched in the order of C's `dma_guess_pool()`; those of the other kind of
+    /// memory (`cc_shared`) are passed over. The memory is not zeroed.
+    ///
+    /// # Context
+    ///
+    /// Any context but NMI, under RCU; takes no lock.
+    pub(crate) fn alloc(
+        &self,
+        guard: &rcu::Guard,
+        request: &AllocRequest,
+    ) -> Result<Block, Failure> {
+        let chunks = self.table.read(guard);
+        let count = page_count(request.size);
+        // Most that come here are served by the pool that is asked first, too.
+        if let Some(Ok((member, page))) = chunks
+            .first_of(request.zone)
+            .filter(|member| member.pool.kind == request.kind)
+            .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
+        {
+            return self.hand_out_traced(request, member, page, count);
+        }
+        self.search(chunks, request, count)
+    }
+
+    /// Serves a request from whatever pool can, in order.
+    #[cold]
+    fn search(
+        &self,
+        chunks: &Chunks,
+        request: &AllocRequest,
+        count: usize,
+    ) -> Result<Block, Failure> {
+        // The pool that was asked first, and the first that was full.
+        let (mut asked, mut full) = (None, None);
+
+        // Once more without the hints of what is free, which lag behind for a moment.
+        for take in [Chunk::alloc, Chunk::alloc_anywhere] {
+            full = None;
+            for zone in search_order(request.zone.zone(), self.present) {
+                let Some(pool) = self.pools.get(zone) else {
+                    continue;
+                };
+
+                if pool.kind != request.kind {
+                    continue;
+                }
+                asked = asked.or(Some(pool));
+                match take_from(chunks.of(zone), request, count, take) {
+                    Ok((member, page)) => {
+                        if full.is_some() {
+                            // It may have filled up while it was not watched.
+                            growth::schedule(self);
+                        }
+                        return self.hand_out_traced(request, member, page, count);
+                    }
+                    Err(AllocError::NoSpace) => full = full.or(Some(pool)),
+                    Err(AllocError::NotAddressable) => (),
+                }
+            }
+            if full.is_none() {
+                break;
+            }
+        }
+
+        let Some(asked) = asked else {
+            let (failure, counter) = if self.disabled {
+                (Failure::Disabled, &self.disabled_allocs)
+            } else {
+                (Failure::Missing, &self.missing_allocs)
+            };
+
+            counter.add(1, Relaxed);
+            return Err(failure);
+        };
+        let Some(full) = full else {
+            asked.figures.failed_mask.add(1, Relaxed);
+            return Err(Failure::NotAddressable);
+        };
+
+        asked.figures.failed_full.add(1, Relaxed);
+        if count == 0 || count > 1 << MAX_PAGE_ORDER {
+            return Err(Failure::Exhausted);
+        }
+        // Before the worker has a chance: what it finds out is for the next request.
+        let grows = full.can_grow_by(count << PAGE_SHIFT);
+
+        full.record_failure(count << PAGE_SHIFT);
+        growth::schedule(self);
+        Err(if grows {
+            Failure::Growing
+        } else {
+            Failure::Exhausted
+        })
+    }
+
+    /// Counts a block that was taken, after which it belongs to who asked.
+    #[inline(always)]
+    fn hand_out(&self, member: &Member, page: usize, count: usize) -> Result<Block, Failure> {
+        let unsettled = member.pool.take(count);
+
+        if unsettled != 0 {
+            self.attend(member, page, count, unsettled)?;
+        }
+        Ok(member.chunk.block(page, count))
+    }
+
+    /// As [`hand_out`](Self::hand_out), for who traces that.
+    fn hand_out_traced(
+        &self,
+        request: &AllocRequest,
+        member: &Member,
+        page: usize,
+        count: usize,
+    ) -> Result<Block, Failure> {
+        let block = self.hand_out(member, page, count)?;
+
+        if trace::traces_allocs() {
+            request.trace(member.pool.zone, block.size, member.chunk.phys_of(page));
+        }
+        Ok(block)
+    }
+
+    /// Does what a block that was taken asks for: pins the module, notes a peak, or asks for growth.
+    #[cold]
+    #[inline(never)]
+    fn attend(
+        &self,
+        member: &Member,
+        page: usize,
+        count: usize,
+        unsettled: usize,
+    ) -> Result<(), Failure> {
+        match member.pool.attend(unsettled, count) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                growth::schedule(self);
+                Ok(())
+            }
+            Err(Going) => {
+                member.chunk.put_back(page, count);
+                Err(Failure::NotServing)
+            }
+        }
+    }
+}
+
+/// Takes `count` pages, by `take`, from the first chunk that has some the device can address.
+fn take_from<'a>(
+    members: &'a [Arc<Member>],
+    request: &AllocRequest,
+    count: usize,
+    take: fn(&Chunk, usize) -> Option<usize>,
+) -> Result<(&'a Member, usize), AllocError> {
+    let mut error = AllocError::NoSpace;
+
+    for member in members {
+        let Some(page) = take(&member.chunk, count) else {
+            continue;
+        };
+
+        if request.allows(member.chunk.phys_of(page)) {
+            return Ok((member, page));
+        }
+        member.chunk.put_back(page, count);
+        error = AllocError::NotAddressable;
+    }
+    Err(error)
+}

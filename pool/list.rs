@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lists of the chunks of all pools, of which states of the [`table`](super::table) are made.
+
+use core::ptr::NonNull;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    index::granules,
+    pool::Pool, //
+};
+use crate::{
+    memory::chunk::Chunk,
+    plan::zones::PerZone, //
+};
+
+/// A chunk, and the pool that it is part of.
+pub(crate) struct Member {
+    pub(crate) chunk: Chunk,
+    pub(crate) pool: Arc<Pool>,
+    /// The pool was created with less; it may go back.
+    pub(super) is_added: bool,
+}
+
+/// A member of a list, without a reference of its own.
+///
+/// # Invariants
+///
+/// The list, or a copy of it, lives as long as this object.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(super) struct Listed(NonNull<Member>);
+
+// SAFETY: As the shared reference that it is used as; a member can be shared.
+unsafe impl Send for Listed where Member: Sync {}
+
+// SAFETY: As above.
+unsafe impl Sync for Listed where Member: Sync {}
+
+impl Listed {
+    /// # Safety
+    ///
+    /// The list that has this member, or a copy of it, lives as long as the result.
+    pub(super) unsafe fn new(member: &Arc<Member>) -> Self {
+        // INVARIANT: As promised by the caller.
+        Self(NonNull::from(&**member))
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self) -> &Member {
+        // SAFETY: Valid by the type invariants.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// The chunks of each pool, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct List {
+    pub(super) zones: PerZone<KVec<Arc<Member>>>,
+    /// What they need in an index.
+    granules: usize,
+}
+
+impl List {
+    /// Adds a chunk to a pool. May sleep; on `ENOMEM` the chunk is given back.
+    pub(crate) fn push(&mut self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result {
+        let pool = pool.clone();
+        let zone = pool.zone;
+        let granules = granules(chunk.size());
+        let member = Arc::new(
+            Member {
+                chunk,
+                pool,
+                is_added,
+            },
+            GFP_KERNEL,
+        )?;
+
+        self.granules = self.granules.saturating_add(granules);
+        Ok(self.zones.get_mut(zone).push(member, GFP_KERNEL)?)
+    }
+
+    /// The same list, but for one member.
+    pub(super) fn without(&self, left_out: Option<&Member>) -> Result<Self> {
+        let mut copy = Self::default();
+
+        for (zone, members) in self.zones.iter() {
+            for member in members.iter() {
+                if left_out.is_some_and(|left_out| core::ptr::eq(&**member, left_out)) {
+                    continue;
+                }
+                copy.granules = copy.granules.saturating_add(granules(member.chunk.size()));
+                copy.zones.get_mut(zone).push(member.clone(), GFP_KERNEL)?;
+            }
+        }
+        Ok(copy)
+    }
+
+    /// The chunks, pool by pool.
+    pub(super) fn zones(&self) -> &[KVec<Arc<Member>>] {
+        &self.zones.0
+    }
+
+    /// The entries that an index of them needs, at most.
+    pub(super) fn granules(&self) -> usize {
+        self.granules
+    }
+}
