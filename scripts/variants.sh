@@ -7,8 +7,8 @@
 #
 # name      as typed: make kernel VARIANT=name
 # arch      as the kernel's ARCH=
-# source    stock (as Debian ships it), patched (with patches/) or part-a (with the first
-#           part of them)
+# source    stock (as Debian ships it), patched (with patches/), part-a (with the first
+#           part of them) or encrypted (with them and those in tests/encrypted)
 # pools     module, builtin (this repository is copied into the source), none
 # family    variants that differ by few objects and start from one another's
 # objects   lines of a full build's output, for the first progress line
@@ -16,12 +16,14 @@
 
 variant_table='
 plain   x86_64  patched  module   plain   2240  x86_64 kunit
-debug   x86_64  patched  module   debug   2420  x86_64 debug kunit
+debug   x86_64  encrypted module  debug   2800  x86_64 debug kunit encrypted
 stock   x86_64  stock    none     plain   2240  x86_64
 part-a  x86_64  part-a   none     plain   2240  x86_64
 crash   x86_64  patched  builtin  crash   2500  crash
 builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 builtin-called x86_64 patched builtin plain 2240 x86_64 builtin called
+encrypted         x86_64 encrypted module  plain 2600 x86_64 kunit encrypted
+encrypted-builtin x86_64 encrypted builtin plain 2600 x86_64 encrypted builtin
 arm64         arm64  patched  module   arm64        2000  arm64
 arm64-builtin arm64  patched  builtin  arm64        2000  arm64 builtin
 arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug arm64-64k kunit

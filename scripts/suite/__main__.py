@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """python -m suite [--quick | --soak] [STAGE...]: runs stages, one line for each.
 
-The last line is "N passed, N failed, N skipped" and the exit status agrees.
+The last line is "N passed, N failed, N skipped" and the exit status agrees. Before it,
+the stages that failed are named once more: of a long run, often the end alone is read.
 A stage without any result has failed: silence must not look like success.
 
 Two stages run at a time (JOBS= says how many): a guest without KVM keeps little
@@ -28,6 +29,8 @@ from .ktap import Results
 from .stages import STAGES, TOP, VERBOSE, Broken, Stage, kernel, search_consoles, stop
 
 SHOWN_FAILURES = 20
+SUMMARY_WIDTH = 240
+KSELFTEST = "selftests: rust_dma_pool: "
 UPDATE = "--update-manifest"
 # A result of KTAP, which comes after the test's reasons.
 FAILED = re.compile(r"[# ]*not ok \d")
@@ -88,6 +91,12 @@ def excerpt(stage: Stage) -> None:
         print(f"        | {line[:160]}")
 
 
+def say_again(stage: Stage, results: Results) -> str:
+    """What failed, in a line."""
+    names = "; ".join(name.removeprefix(KSELFTEST) for name in results.failed)
+    return f"FAIL  {stage.name}: {len(results.failed)} failed: {names}"[:SUMMARY_WIDTH]
+
+
 def select(arguments: list[str]) -> list[Stage]:
     """The stages to run; an unknown name is an error that lists the known."""
     targets = {"--quick": "check", "--soak": "soak"}
@@ -105,8 +114,9 @@ def select(arguments: list[str]) -> list[Stage]:
     return [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
 
 
-def turn(stages: list[Stage], total: Results) -> None:
-    """Builds what the stages need and runs each once."""
+def turn(stages: list[Stage], total: Results) -> list[str]:
+    """Builds what the stages need and runs each once; returns a line for each that failed."""
+    failures = []
     jobs = 1 if VERBOSE else int(os.environ.get("JOBS") or 2)
     waiting = list(stages)
     runs = {}
@@ -123,13 +133,17 @@ def turn(stages: list[Stage], total: Results) -> None:
                 done, _ = wait([*runs, *building], return_when=FIRST_COMPLETED)
                 for future in done & runs.keys():
                     results, seconds = future.result()
-                    show(runs.pop(future), results, seconds)
+                    stage = runs.pop(future)
+                    show(stage, results, seconds)
                     total.add(results)
+                    if results.failed:
+                        failures.append(say_again(stage, results))
         except KeyboardInterrupt:
             total.failed.append("interrupted")
             builder.shutdown(wait=False, cancel_futures=True)
             executor.shutdown(wait=False, cancel_futures=True)
             stop()
+    return failures
 
 
 def lock() -> TextIO:
@@ -157,9 +171,10 @@ def main() -> int:
 def run_all(stages: list[Stage], total: Results) -> int:
     """Runs turns of the stages as long as was asked for, and sums up."""
     end = time.monotonic() + 3600 * float(os.environ.get("HOURS") or 0)
-    turn(stages, total)
+    failures = turn(stages, total)
     while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
-        turn(stages, total)
+        failures += turn(stages, total)
+    print("".join(f"{line}\n" for line in failures), end="")
     print(total.summary())
     return 1 if total.failed or not total.passed else 0
 

@@ -4,7 +4,9 @@
 # clients.sh [NAME...]: each driver of devices.table, or those that are named, at
 # work on the pools: first those in C, then those in Rust, in one boot, as far as
 # this kernel has both. Every row of the table it prints ("client: ...") is a
-# test. The pools start small (coherent_pool= of the boot), so that they grow.
+# test. The pools start small (coherent_pool= of the boot), so that they grow. Where memory
+# pretends to be encrypted, a row also has how often some was converted to shared and to
+# private, and the pages that stay shared.
 #
 # DMA_POOL_MODULE=builtin: the pools in Rust are part of this kernel.
 
@@ -15,8 +17,13 @@
 # shellcheck source=tests/drivers/count.sh
 . "$(dirname "$0")/count.sh"
 start
+# shellcheck source=tests/encrypted/shadow.sh
+. "$(dirname "$0")/../encrypted/shadow.sh"
 
-row='client: %-5s %-8s %7s %7s %7s %7s %9s %6s %6s\n'
+row='client: %-5s %-8s %7s %7s %7s %7s %9s %6s %6s'
+titles=(driver pools allocs frees growths failed verified wrong MB/s)
+! is_encrypted || { row+=' %7s %7s %5s' && titles+=(shared private left); }
+row+='\n'
 
 # As at boot, whatever has grown since.
 fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
@@ -30,6 +37,10 @@ client() { # DEVICE c|module|builtin
 	esac || return
 	[ "$(all_sizes)" != "0 0 0" ] || fail_with "there are no pools"
 	io_reset
+	if is_encrypted; then
+		shared_before=$(shared_besides)
+		shadow_begin
+	fi
 	count_begin
 	bind && io
 	count_now
@@ -41,12 +52,16 @@ client() { # DEVICE c|module|builtin
 	fi
 	blocks_out=$out unbind
 	count_end
+	! is_encrypted || shadow_end
 	# shellcheck disable=SC2059
 	printf "# $row" "$device" "$2" "$allocs" "$frees" "$chunks" "$failed" \
-		"$((verified >> 20))M" "$wrong" "$rate"
+		"$((verified >> 20))M" "$wrong" "$rate" ${to_shared:+"$to_shared" "$to_private" "$(shadow shared_pages)"}
+	! is_encrypted || wait_for 10 none_left_shared ||
+		fail_with "$(($(shared_besides) - shared_before)) pages stay shared"
 	expect_equal "the number of blocks taken back" "$frees" "$allocs"
 	case $pools in
 	no) expect_equal "the number of blocks $driver took" "$allocs" 0 ;;
+	any) ;;
 	4K) [ "$allocs" -gt 0 ] || [ "$PAGE" -gt 4096 ] || fail_with "$driver took nothing from the pools" ;;
 	*) [ "$allocs" -gt 0 ] || fail_with "$driver took nothing from the pools" ;;
 	esac
@@ -56,7 +71,10 @@ client() { # DEVICE c|module|builtin
 	fi
 }
 
+# Swiotlb gives back in its own time.
+none_left_shared() { [ "$(shared_besides)" = "$shared_before" ]; }
+
 add_devices client "$@"
 # shellcheck disable=SC2059
-printf "# $row" driver pools allocs frees growths failed verified wrong MB/s
+printf "# $row" "${titles[@]}"
 run_tests

@@ -9,6 +9,7 @@
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=tests/drivers/table.sh
 . "$here/table.sh"
+device_table=${DMA_POOL_DEVICES:-$here/devices.table}
 
 # load_device NAME: sets what read_device does, and address.
 load_device() {
@@ -16,8 +17,8 @@ load_device() {
 		[ "$device" = "$1" ] || continue
 		address=0000:00:$slot.0
 		return 0
-	done <"$here/devices.table"
-	bail "there is no device '$1' in devices.table"
+	done <"$device_table"
+	bail "there is no device '$1' in $device_table"
 }
 
 bound() { [ -e "/sys/bus/pci/drivers/$driver/$address" ]; }
@@ -56,7 +57,7 @@ unbind_all() {
 	while read_device; do
 		address=0000:00:$slot.0
 		[ ! -e "/sys/bus/pci/devices/$address" ] || unbind
-	done <"$here/devices.table"
+	done <"$device_table"
 }
 
 # io: writes all of the disk in random order and reads it back,
@@ -137,5 +138,5 @@ add_devices() { # FUNCTION [DEVICE...]
 		for provider in $providers; do
 			add "$device, $provider" "$what" "$device" "$provider"
 		done
-	done <"$here/devices.table"
+	done <"$device_table"
 }

@@ -95,4 +95,6 @@ default_size() {
 
 # Whether something on this machine could use pools, so that they are made
 # without being asked for.
-has_users() { config DMA_DIRECT_REMAP y || grep -qw -e sev -e sme /proc/cpuinfo; }
+has_users() { config DMA_DIRECT_REMAP y || is_encrypted || grep -qw -e sev -e sme /proc/cpuinfo; }
+# Memory that only pretends to be encrypted (tests/encrypted).
+is_encrypted() { [ -d "$DEBUGFS/cc_emulate" ]; }
