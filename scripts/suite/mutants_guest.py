@@ -17,7 +17,7 @@ from pathlib import Path
 from . import ktap
 from .ktap import Results
 from .mutants_patch import DEATHS, TREE, WORK, Mutant, Patched, Report, is_clean
-from .stages import HIGH_CMA, SCRIPTS, TOP, Broken, call, kernel, start
+from .stages import HIGH_CMA, SCRIPTS, TOP, Broken, call, kernel, parameters, start
 
 # Seconds for one script; more where a kernel checks all that it does, or is arm64's
 LIMIT = {"plain": 600}
@@ -54,8 +54,6 @@ def boot(variant: str, script: str, only: str, modules: dict[str, Path]) -> dict
     kdir = kernel(variant)
     argv = [SCRIPTS / "kselftest", f"mutants/{variant}", str(kdir)]
     tests = subprocess.check_output(argv, text=True).strip()
-    arm64 = variant.startswith("arm64")
-    parameters = (TOP / "tests/kselftest" / ("cmdline.arm64" if arm64 else "cmdline")).read_text()
     limit = LIMIT.get(variant, LONG_LIMIT)
     # The runner's own limit is for later: what it ends has no result, and may hang in the kernel.
     steps = [
@@ -76,8 +74,8 @@ def boot(variant: str, script: str, only: str, modules: dict[str, Path]) -> dict
     told = log.with_suffix(".steps")
     told.write_text("\n".join(steps) + "\n")
     vm = [str(SCRIPTS / "vm"), "--timeout", str(60 + (limit + 60) * len(modules))]
-    vm += ["--append", parameters.strip(), "--log", str(log.with_suffix(".console"))]
-    vm += ["--device-tree", HIGH_CMA] if arm64 else []
+    vm += ["--append", parameters(variant), "--log", str(log.with_suffix(".console"))]
+    vm += ["--device-tree", HIGH_CMA] if variant.startswith("arm64") else []
     status = call([*vm, str(kdir), f"bash {told}"], log)
     found = {}
     for name, text, end in PART.findall(log.read_text(errors="replace")):

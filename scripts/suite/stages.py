@@ -210,9 +210,8 @@ def kselftest(
         module = prepare("module", variant, str(kdir))
         tests = prepare("kselftest", variant, str(kdir))
         log = directory / "output.log"
-        name = "cmdline.arm64" if variant.startswith("arm64") else "cmdline"
-        parameters = (TOP / "tests/kselftest" / name).read_text().strip()
-        vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout), "--append", parameters, *options]
+        vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout)]
+        vm += ["--append", parameters(variant), *options]
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {scripts}"
         if settings:
             in_guest = f"{settings} TIMEOUT={timeout} {in_guest}"
@@ -227,6 +226,13 @@ def kselftest(
         return results
 
     return run
+
+
+def parameters(variant: str) -> str:
+    """Those of the kernel that tests/kselftest is run on."""
+    special = TOP / "tests/kselftest" / f"cmdline.{variant.partition('-')[0]}"
+    file = special if special.exists() else special.with_suffix("")
+    return file.read_text().strip()
 
 
 def pools_of(variant: str) -> list[str]:
@@ -348,6 +354,20 @@ DRIVERS = [
     [*NVME, "--append", "cma=64M", "cma.sh", "kernel", "dma", "dma32"],
     [*NVME, "--device-tree", HIGH_CMA, "cma.sh", "kernel"],
 ]
+# A kernel that takes itself for an encrypted guest. What goes to 10.0.2.100 comes back.
+GUEST = ["--append", "cc_emulate=guest"]
+NET = [
+    *("--append", "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"),
+    *("--qemu", "-netdev user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat"),
+    *("--qemu", "-device virtio-net-pci,netdev=net"),
+]
+TABLE = ["--table", "tests/encrypted/devices.table"]
+ENCRYPTED = [
+    [*GUEST, *TABLE, *SMALL, "clients.sh"],
+    # A twentieth of what swiotlb has by default: it grows by memory of the pools.
+    [*GUEST, *TABLE, *SMALL, "--append", "swiotlb=1024,1", "clients.sh", "nvme", "vblk", "ahci"],
+    [*GUEST, *TABLE, "--devices", "none", *NET, "net.sh"],
+]
 # Ten minutes of verified I/O.
 LONG = [
     [*SMALL, *NVME, "--timeout", "1800", "clients.sh"],
@@ -392,7 +412,13 @@ STAGES = (
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),
     Stage("matrix 64k",      "test",            "arm64-debug",  matrix("arm64-debug", "--table", "tests/matrix/boots-64k.table")),
     Stage("drivers 64k",     "test",            "arm64-debug",  drivers("arm64-debug", CLIENTS[0])),
+    # What takes itself for an encrypted guest
+    Stage("drivers encrypted", "test",          "encrypted",    drivers("encrypted", *ENCRYPTED)),
+    Stage("matrix encrypted", "test",           "encrypted",    matrix("encrypted", "--table", "tests/matrix/boots-encrypted.table")),
+    Stage("kselftest encrypted", "test",        "encrypted",    kselftest("encrypted", 1800, scripts="contract.sh handover.sh conversions.sh")),
     # What is long and finds rare things
+    Stage("drivers encrypted-builtin", "soak",  "encrypted-builtin", drivers("encrypted-builtin", *ENCRYPTED)),
+    Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *ENCRYPTED)),
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=REST)),
     Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),

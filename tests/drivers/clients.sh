@@ -17,8 +17,8 @@
 # shellcheck source=tests/drivers/count.sh
 . "$(dirname "$0")/count.sh"
 start
-# shellcheck source=tests/encrypted/shadow.sh
-. "$(dirname "$0")/../encrypted/shadow.sh"
+# shellcheck source=tests/kselftest/shadow.sh
+. "$DIR/shadow.sh"
 
 row='client: %-5s %-8s %7s %7s %7s %7s %9s %6s %6s'
 titles=(driver pools allocs frees growths failed verified wrong MB/s)

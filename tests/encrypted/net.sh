@@ -7,8 +7,8 @@
 
 # shellcheck source=tests/kselftest/functions.sh
 . "${DMA_POOL_TESTS:?}/functions.sh"
-# shellcheck source=tests/encrypted/shadow.sh
-. "$(dirname "$0")/shadow.sh"
+# shellcheck source=tests/kselftest/shadow.sh
+. "$DIR/shadow.sh"
 start
 
 megabytes=8
@@ -17,7 +17,7 @@ echo_server=/dev/tcp/10.0.2.100/7
 
 send_and_compare() { # PROVIDER
 	local sent got
-	[ "$1" = c ] || [ "$MODULE" = builtin ] || must_load || return
+	[ "$1" != module ] || must_load "" || return
 	shadow_begin
 	dd if=/dev/urandom of=/tmp/sent bs=1M count=$megabytes status=none
 	exec {server}<>"$echo_server" || { fail_with "no connection"; return; }
