@@ -26,7 +26,8 @@ from typing import TextIO
 
 from . import manifest
 from .ktap import Results
-from .stages import STAGES, TOP, VERBOSE, Broken, Stage, kernel, search_consoles, stop
+from .stages import STAGES, Stage
+from .ways import TOP, VERBOSE, Broken, kernel, search_consoles, stop
 
 SHOWN_FAILURES = 20
 SUMMARY_WIDTH = 240

@@ -29,7 +29,7 @@ from . import mutants_cargo
 from .ktap import Results
 from .mutants_guest import CONTROL, Guests
 from .mutants_patch import PATCHES, TREE, WORK, Mutant, Patched, Report, copy_tree, read
-from .stages import TOP, Broken, call, stop
+from .ways import TOP, Broken, call, stop
 
 # So many modules, one after the other, in one guest
 IN_A_GUEST = 12

@@ -9,7 +9,7 @@ panics is left out: it fails for an unused variable, which is no catch.
 import shutil
 
 from .mutants_patch import TREE, WORK, Mutant, Report
-from .stages import SCRIPTS, TOP, call
+from .ways import SCRIPTS, TOP, call
 
 NAME = "cargo-mutants"
 CRATE = WORK / "cargo"

@@ -17,7 +17,7 @@ from pathlib import Path
 from . import ktap
 from .ktap import Results
 from .mutants_patch import DEATHS, TREE, WORK, Mutant, Patched, Report, is_clean
-from .stages import HIGH_CMA, SCRIPTS, TOP, Broken, call, kernel, parameters, start
+from .ways import HIGH_CMA, SCRIPTS, TOP, Broken, call, kernel, parameters, start
 
 # Seconds for one script; more where a kernel checks all that it does, or is arm64's
 LIMIT = {"plain": 600}

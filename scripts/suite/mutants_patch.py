@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .ktap import Results
-from .stages import TOP, Broken
+from .ways import TOP, Broken
 
 PATCHES = TOP / "tests/mutants"
 WORK = TOP / "build/mutants"

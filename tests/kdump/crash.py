@@ -35,6 +35,7 @@ class Setup:
     memory: str = "1G"
     crashkernel: str = "crashkernel=192M"
     cmdline: str = ""  # the crash kernel's, after CRASH_CMDLINE
+    first: str = ""  # the first kernel's, after FIRST_CMDLINE
     arguments: str | None = None  # of the module; None: it is not loaded
     read_all: bool = False  # read every byte of the dump
 
@@ -106,7 +107,7 @@ def qemu(setup, directory, extra=()):
         *("-serial", f"file:{directory / 'console.log'}"),
         *("-serial", f"file:{directory / 'results.log'}"),
         *("-kernel", str(setup.image), "-initrd", str(directory / "first.cpio")),
-        *("-append", f"{FIRST_CMDLINE} {setup.crashkernel}"),
+        *("-append", f"{FIRST_CMDLINE} {setup.crashkernel} {setup.first}".strip()),
         *extra,
     ]
 

@@ -69,8 +69,8 @@ def crash_counted(setup, directory, limit):
     return result
 
 
-def crash_row(number, row, setups, out, limit):
-    """One row of the table."""
+def crash_row(number, row, setups, out, limit, both):
+    """One row of the table; both are parameters of the first kernel and of the crash kernel."""
     directory = out / "crashes" / f"{number:02}"
     setup = setups[row.kernel](
         row.memory,
@@ -79,6 +79,8 @@ def crash_row(number, row, setups, out, limit):
         row.arguments,
         row.test == "read",
     )
+    setup.first = both
+    setup.cmdline = f"{setup.cmdline} {both}".strip()
     if row.test == "count":
         setup.cmdline = f"{setup.cmdline} {COUNT}"
         return crash_counted(setup, directory, 2 * limit)
@@ -105,7 +107,9 @@ def run_table(options, setups):
     ksft.set_plan(len(rows))
     with ThreadPoolExecutor(options.jobs) as executor:
         runs = [
-            executor.submit(crash_row, number, row, setups, options.out, options.limit)
+            executor.submit(
+                crash_row, number, row, setups, options.out, options.limit, options.both
+            )
             if row.kernel in setups
             else None
             for number, row in enumerate(rows, 1)
@@ -163,6 +167,7 @@ def main():
     parser.add_argument("--memory", default="1G")
     parser.add_argument("--crashkernel", default="crashkernel=192M")
     parser.add_argument("--cmdline", default="", help="for the crash kernel")
+    parser.add_argument("--both", default="", help="for the kernel that crashes as well")
     parser.add_argument("--arguments", help="of the module; without, it is not loaded")
     options = parser.parse_args()
     if options.mode == "one" and len(options.kernels) != 1:

@@ -148,6 +148,8 @@ handed_over() {
 	must_load "${args[@]}" || return
 	! hold 1 $((4 * SIZE)) dma32 || fail_with "there is room already"
 	wait_for 20 has_room dma32 || fail_with "the pool does not grow"
+	hold 1 $((4 * SIZE)) dma32 || fail_with "there is no room"
+	free_held
 	give_back || fail_with "nothing goes back"
 	must_unload
 	shadow_end
