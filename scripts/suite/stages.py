@@ -76,7 +76,9 @@ ENCRYPTED = [
     # A twentieth of what swiotlb has by default: it grows by memory of the pools.
     [*GUEST, *TABLE, *SMALL, "--append", "swiotlb=1024,1", "clients.sh", "nvme", "vblk", "ahci"],
     [*GUEST, *TABLE, "--devices", "none", *NET, "net.sh"],
+    [*("--append", "cc_emulate=host coherent_pool=0"), *TABLE, *NVME, "host.sh"],
 ]
+NEEDS = [*GUEST, *TABLE, *NVME, "needs.sh"]
 # Ten minutes of verified I/O.
 LONG = [
     [*SMALL, *NVME, "--timeout", "1800", "clients.sh"],
@@ -128,7 +130,7 @@ STAGES = (
     # What is long and finds rare things
     Stage("drivers encrypted-builtin", "soak",  "encrypted-builtin", drivers("encrypted-builtin", *ENCRYPTED)),
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
-    Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *ENCRYPTED)),
+    Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *ENCRYPTED, NEEDS)),
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=REST)),
     Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),
