@@ -167,6 +167,13 @@ pub(super) fn stats(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
     text.line(read_once(&pools.missing_allocs));
     text.push(b"failed_disabled=");
     text.line(read_once(&pools.disabled_allocs));
+    text.push(b"leaked=");
+    text.line(
+        LEAKED
+            .iter()
+            .map(|(_, bytes)| read_once(bytes))
+            .fold(0, usize::wrapping_add),
+    );
 }
 
 /// A table of the pools, and one of their chunks. Sizes are in KiB.

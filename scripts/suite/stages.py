@@ -68,7 +68,7 @@ GUEST = ["--append", "cc_emulate=guest"]
 NET = [
     *("--append", "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"),
     *("--qemu", "-netdev user,id=net,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat"),
-    *("--qemu", "-device virtio-net-pci,netdev=net"),
+    *("--qemu", "-device virtio-net-pci-non-transitional,netdev=net"),
 ]
 TABLE = ["--table", "tests/encrypted/devices.table"]
 ENCRYPTED = [
