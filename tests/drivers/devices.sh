@@ -126,10 +126,12 @@ io_join() {
 	wrong=$((wrong + more_wrong))
 }
 
-# Adds a test of each device that is there, or of those that are named, by each provider.
-add_devices() { # FUNCTION [DEVICE...]
+# Adds a test of each device that is there, or of those that are named, by each provider, or
+# by one alone.
+add_devices() { # FUNCTION [--only c|module] [DEVICE...]
 	local what=$1 provider providers="c module"
 	shift
+	[ "${1:-}" != --only ] || { providers=$2; shift 2; }
 	add "no device is bound" unbind_all
 	[ "$MODULE" != builtin ] || providers=builtin
 	while read_device; do

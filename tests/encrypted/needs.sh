@@ -17,7 +17,7 @@ row='needs: %-8s %6s %6s %12s %12s %14s\n'
 
 used() { figure kernel used_hiwater; }
 
-load() { # SIZE DEPTH JOBS
+run_fio() { # SIZE DEPTH JOBS
 	fio="--bs=$1 --iodepth=$2 --numjobs=$3"
 	io_reset
 	bind && io && unbind
@@ -28,7 +28,7 @@ needs() { # SIZE DEPTH JOBS
 	load_device nvme
 	must_load coherent_pool=4M || return
 	echo 0 >"$SWIOTLB/io_tlb_used_hiwater"
-	load "$@" || fail_with "the load failed"
+	run_fio "$@" || fail_with "the load failed"
 	peak=$(used)
 	# shellcheck disable=SC2059
 	printf "# $row" "$1" "$2" "$3" "$((peak >> 10))" \
@@ -36,7 +36,7 @@ needs() { # SIZE DEPTH JOBS
 	must_unload
 	[ "$peak" -gt 0 ] || peak=$PAGE
 	must_load "coherent_pool=$((peak / 1024))K-8M" || return
-	load "$@" || fail_with "the load failed with pools of $peak bytes"
+	run_fio "$@" || fail_with "the load failed with pools of $peak bytes"
 	expect_equal "requests that failed with pools of $peak bytes" "$(figure kernel failed_full)" 0
 	must_unload
 }

@@ -142,6 +142,27 @@ giving_back() { # LATE
 give_back() { echo 2 >/proc/sys/vm/drop_caches && wait_for 20 is_small; }
 is_small() { [ "$(size_of dma32)" = $SIZE ]; }
 
+# Blocks of both are out while the module comes and goes. No page is private before its
+# last block is back, and all are then.
+blocks_out() {
+	local pool before
+	before=$(shared_besides)
+	shadow_begin
+	for pool in $ZONES; do hold 2 20000 "$pool" || fail_with "no block of C"; done
+	must_load "${args[@]}" || return
+	for pool in $ZONES; do hold 2 20000 "$pool" || fail_with "no block of the module"; done
+	! unload || fail_with "the module goes while its blocks are out"
+	free_held
+	must_unload
+	for pool in $ZONES; do hold 2 4096 "$pool" || fail_with "no block of C"; done
+	free_held
+	wait_for 20 is_shared_besides "$before" || fail_with "$(($(shared_besides) - before)) pages stay shared"
+	shadow_end
+	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
+	expect_equal "conversions to private" "$to_private" "$to_shared"
+}
+is_shared_besides() { [ "$(shared_besides)" = "$1" ]; }
+
 # Memory goes to C as private, whoever had it.
 handed_over() {
 	shadow_begin
@@ -164,6 +185,7 @@ c_pools() {
 
 add "C pools as configured" c_pools
 add "growing, giving back and unloading convert both ways" handed_over
+add "blocks of both are out while the module comes and goes" blocks_out
 for late in 0 1; do
 	when=$([ $late = 0 ] && echo before || echo after)
 	add "each conversion of insmod fails, $when it took effect" each $late load_one
