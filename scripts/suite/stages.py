@@ -48,7 +48,7 @@ class Stage:
 
 
 SMALL = ["--append", "coherent_pool=128K"]
-# The rest takes 20 minutes more with KASAN, most of it faults.sh: in make soak.
+# Half an hour each with KASAN; most of the rest is faults.sh.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh figures.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 NVME = ["--devices", "nvme"]
@@ -101,7 +101,7 @@ STAGES = (
     Stage("clippy host",     "check test",      "",             command("lint", "clippy")),
     Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),
     Stage("clippy builtin",  "test",            "builtin",      command("lint", "clippy", "builtin")),
-    Stage("clippy debug",    "test",            "debug",        command("lint", "clippy", "debug")),
+    Stage("clippy debug",    "soak",            "debug",        command("lint", "clippy", "debug")),
     Stage("clippy arm64",    "test",            "arm64",        command("lint", "clippy", "arm64")),
     Stage("clippy 64k",      "test",            "arm64-debug",  command("lint", "clippy", "arm64-debug")),
     Stage("panics",          "check test",      "plain",        command("lint", "panics", "plain")),
@@ -115,7 +115,6 @@ STAGES = (
     Stage("kdump",           "test",            "plain builtin stock", kdump("plain", "--table")),
     Stage("bench",           "test",            "plain builtin stock", bench("plain", "x86_64")),
     Stage("commands",        "test",            "plain",        pytest("tests/commands")),
-    Stage("kselftest debug", "test",            "debug",        kselftest("debug", 4200, scripts=MOST)),
     Stage("drivers arm64",   "test",            "arm64",        drivers("arm64", *DRIVERS)),
     Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
     Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
@@ -134,6 +133,7 @@ STAGES = (
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
     Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *ENCRYPTED, NEEDS)),
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
+    Stage("kselftest debug", "soak",            "debug",        kselftest("debug", 4200, scripts=MOST)),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=REST)),
     Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),
     Stage("cycles debug",    "soak",            "debug",        kselftest("debug", 4200, scripts="cycle.sh", settings="CYCLES=100")),
