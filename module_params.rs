@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parameters of the module, `coherent_pool=` and `coherent_pool_size=`, as they were typed.
+//! The parameters of the module: `coherent_pool=` and `coherent_pool_size=`, as they were typed, and
+//! `coherent_pool_debug=`.
 //!
-//! What they mean is decided in [`policy`](crate::policy).
+//! What the first two mean is decided in [`policy`](crate::policy). The last one is kept by
+//! `builtin_param.rs` for pools that are built in.
 
-use core::cell::UnsafeCell;
+use core::{
+    cell::UnsafeCell,
+    ptr::null_mut, //
+};
 
 use kernel::{
     bindings,
@@ -18,26 +23,28 @@ use kernel::{
 
 use crate::platform::cmdline::RawOptions;
 
-/// Storage of a `charp` parameter.
+/// Storage of a parameter.
 ///
 /// `module!` has no string parameters, so that what it makes of a parameter is spelled out
-/// here, with the operations of the kernel's own `charp`.
+/// here, with the operations of the kernel's own types.
 #[repr(transparent)]
-struct Text(UnsafeCell<*mut c_char>);
+struct Storage<T>(UnsafeCell<T>);
 
-// SAFETY: The module loader writes the pointer before `init` runs and frees it after the module
-// is gone. In between it is only read: the parameters are not writable.
-unsafe impl Sync for Text {}
+// SAFETY: The module loader writes the value before `init` runs and frees what it points to after
+// the module is gone. In between it is only read: the parameters are not writable.
+unsafe impl<T> Sync for Storage<T> {}
 
-impl Text {
-    const fn new() -> Self {
-        Self(UnsafeCell::new(core::ptr::null_mut()))
-    }
-
-    /// The value, if the parameter was given.
-    fn get(&self) -> Option<&[u8]> {
+impl<T: Copy> Storage<T> {
+    fn get(&self) -> T {
         // SAFETY: Not written while the module's code runs.
-        let text = unsafe { *self.0.get() };
+        unsafe { *self.0.get() }
+    }
+}
+
+impl Storage<*mut c_char> {
+    /// The value, if the parameter was given.
+    fn text(&self) -> Option<&[u8]> {
+        let text = self.get();
 
         if text.is_null() {
             return None;
@@ -69,10 +76,11 @@ macro_rules! modinfo {
     };
 }
 
-/// Declares the module parameter `$name` with its description, stored in `$storage`.
-macro_rules! text_param {
-    ($name:literal, $storage:ident, $description:literal) => {
-        static $storage: Text = Text::new();
+/// Declares the module parameter `$name` with its description, of a type of the kernel's and with
+/// these operations, stored in `$storage`.
+macro_rules! param {
+    ($name:literal, $storage:ident: $type:ty = $value:expr, $ops:ident, $c_type:literal, $description:literal) => {
+        static $storage: Storage<$type> = Storage(UnsafeCell::new($value));
 
         const _: () = {
             #[link_section = "__param"]
@@ -80,7 +88,7 @@ macro_rules! text_param {
             static PARAM: KernelParam = KernelParam::new(bindings::kernel_param {
                 name: as_char_ptr_in_const_context(kernel::c_str!($name)),
                 mod_: (&raw const bindings::__this_module).cast_mut(),
-                ops: &raw const bindings::param_ops_charp,
+                ops: &raw const bindings::$ops,
                 perm: 0o444,
                 level: -1,
                 flags: 0,
@@ -89,28 +97,46 @@ macro_rules! text_param {
                 },
             });
 
-            modinfo!("parmtype=", $name, ":string");
+            modinfo!("parmtype=", $name, ":", $c_type);
             modinfo!("parm=", $name, ":", $description);
         };
     };
 }
 
-text_param!(
+param!(
     "coherent_pool",
-    COHERENT_POOL,
+    COHERENT_POOL: *mut c_char = null_mut(),
+    param_ops_charp,
+    "string",
     "0: no pools; 1..7: mask of pools (1 kernel, 2 dma, 4 dma32); a size such as 2M; a range to \
      grow in such as 1M-8M; or a list such as kernel:2M,dma32,dma:64K-2M"
 );
-text_param!(
+param!(
     "coherent_pool_size",
-    COHERENT_POOL_SIZE,
+    COHERENT_POOL_SIZE: *mut c_char = null_mut(),
+    param_ops_charp,
+    "string",
     "size of the pools that coherent_pool selects without one, 128K to 4M"
+);
+#[cfg(all(CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+param!(
+    "coherent_pool_debug",
+    COHERENT_POOL_DEBUG: bool = false,
+    param_ops_bool,
+    "bool",
+    "note from the start who holds what, see dma_pools/holders in debugfs"
 );
 
 /// The parameters that were given.
 pub(crate) fn given() -> RawOptions {
     RawOptions {
-        pool: COHERENT_POOL.get(),
-        size: COHERENT_POOL_SIZE.get(),
+        pool: COHERENT_POOL.text(),
+        size: COHERENT_POOL_SIZE.text(),
     }
+}
+
+/// Whether somebody wants to know from the start who holds what.
+#[cfg(all(CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+pub(crate) fn debug_wanted() -> bool {
+    COHERENT_POOL_DEBUG.get()
 }

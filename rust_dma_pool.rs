@@ -5,8 +5,8 @@
 //! This file publishes the pools to those who ask for memory, and takes them away again. The rest:
 //!
 //! - [`entry`]: what the DMA layer asks for, in our terms;
-//! - `module.rs` with `module_params.rs`, or `builtin.rs` with the crate of `setup.rs`: what differs between a module and
-//!   built-in code;
+//! - `module.rs` with `module_params.rs`, or `builtin.rs` with `builtin_param.rs` and the crate of
+//!   `setup.rs`: what differs between a module and built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
 //! - [`plan`]: what comes out of that, how sizes follow the load, and the terms of both. Pure;
 //! - [`platform`]: the options and the machine, as the running kernel knows them;
@@ -41,6 +41,8 @@ use crate::{
 
 #[cfg(not(MODULE))]
 mod builtin;
+#[cfg(all(not(MODULE), CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+mod builtin_param;
 mod entry;
 mod memory;
 #[cfg(MODULE)]
@@ -62,11 +64,15 @@ use builtin::{
     pin,
     unpin, //
 };
+#[cfg(all(not(MODULE), CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+use builtin_param::debug_wanted;
 #[cfg(MODULE)]
 use module::{
     pin,
     unpin, //
 };
+#[cfg(all(MODULE, CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+use module_params::debug_wanted;
 
 #[cfg(MODULE)]
 module! {

@@ -401,13 +401,34 @@ impl Allocator {
         Ok(())
     }
 
+    /// Whether [`free`](Self::free) would take these pages back, as far as can be told while others
+    /// free. Any context; takes no lock.
+    #[cold]
+    pub(crate) fn is_out(&self, first: usize, count: usize) -> bool {
+        count.checked_next_power_of_two().is_some_and(|aligned| {
+            count != 0
+                && first & aligned.wrapping_sub(1) == 0
+                && first < self.pages
+                && count <= self.pages.wrapping_sub(first)
+                && self.all_out(first, count)
+        })
+    }
+
+    /// Whether all of these pages are out. They are aligned, and pages of the chunk.
+    fn all_out(&self, first: usize, count: usize) -> bool {
+        (0..words_of(count)).all(|n| {
+            let bits = mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD)) << (first % WORD);
+
+            !read_once(self.word((first / WORD).wrapping_add(n))) & bits == 0
+        })
+    }
+
     /// Gives back more pages than a word has, which begin with word `index`.
     #[cold]
     fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
         let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
-        let is_out = |n: usize| !read_once(self.word(index.wrapping_add(n))) & bits(n) == 0;
 
-        if !(0..words_of(count)).all(is_out) {
+        if !self.all_out(index.wrapping_mul(WORD), count) {
             return Err(NotOut);
         }
         // Of two who free the same block at once, the first word tells which is wrong.

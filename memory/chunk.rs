@@ -210,6 +210,11 @@ impl Chunk {
         self.allocator.free(page, count)
     }
 
+    /// As [`Allocator::is_out`].
+    pub(crate) fn is_out(&self, page: usize, count: usize) -> bool {
+        self.allocator.is_out(page, count)
+    }
+
     /// Gives back what was allocated, and not handed out.
     #[inline(never)]
     pub(crate) fn put_back(&self, page: usize, count: usize) {

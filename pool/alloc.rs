@@ -106,10 +106,13 @@ impl Pools {
         let mut members = chunks.of(pool.zone).iter();
         let member = members.find(|member| !member.chunk.seems_full())?;
         let (page, was_last) = if count == 1 {
-            member.chunk.alloc_page()
+            member.chunk.alloc_page()?
         } else {
-            member.chunk.alloc_run(&Run::new(count)?)
-        }?;
+            let taken = member.chunk.alloc_run(&Run::new(count)?)?;
+
+            pool.figures.note_request(size);
+            taken
+        };
         let unsettled = pool.take(count) | usize::from(was_last);
 
         Some((member.chunk.block(page, count), unsettled))
@@ -269,7 +272,7 @@ impl Pools {
         Ok(member.chunk.block(page, count))
     }
 
-    /// As [`hand_out`](Self::hand_out), for who traces that.
+    /// As [`hand_out`](Self::hand_out), for a block of any size, and who traces that.
     fn hand_out_traced(
         &self,
         request: &AllocRequest,
@@ -279,6 +282,9 @@ impl Pools {
     ) -> Result<Block, Failure> {
         let block = self.hand_out(member, page, count)?;
 
+        if count != 1 {
+            member.pool.figures.note_request(request.size);
+        }
         if trace::traces_allocs() {
             request.trace(member.pool.zone, block.size, member.chunk.phys_of(page));
         }

@@ -2,8 +2,8 @@
 
 //! What a pool counts besides what is out: requests that failed, and changes of its size.
 //!
-//! None of this is on the way of a request that is served. Any context may count; nothing here
-//! takes a lock.
+//! Of this nothing is on the way of a request for a page that is served. Any context may count;
+//! nothing here takes a lock.
 
 use kernel::sync::atomic::{
     Acquire,
@@ -36,6 +36,8 @@ pub(crate) struct Figures {
     pub(crate) failed_growths: Atomic<usize>,
     /// Chunks that went back.
     pub(crate) shrinks: Atomic<usize>,
+    /// Bytes of the largest request that was served, of those for more than a page.
+    pub(crate) largest_request: Atomic<usize>,
     /// Bytes of the largest request that failed.
     pub(crate) largest_failed: Atomic<usize>,
     /// Whose that was.
@@ -52,9 +54,24 @@ impl Figures {
             growths: zero(),
             failed_growths: zero(),
             shrinks: zero(),
+            largest_request: zero(),
             largest_failed: zero(),
             largest_failed_dev: Name::new(),
         }
+    }
+
+    /// Notes a request for more than a page that was served.
+    #[inline(always)]
+    pub(super) fn note_request(&self, bytes: usize) {
+        if bytes > read_once(&self.largest_request) {
+            self.raise_request(bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn raise_request(&self, bytes: usize) {
+        raise(&self.largest_request, bytes);
     }
 
     /// Notes a request of `bytes` bytes that failed, of a device whose name has these bytes.
@@ -72,7 +89,7 @@ impl Figures {
 }
 
 /// A name that any context may change, and read.
-struct Name {
+pub(crate) struct Name {
     /// Odd while somebody changes it.
     sequence: Atomic<usize>,
     words: [Atomic<usize>; NAME_WORDS],
@@ -86,8 +103,14 @@ impl Name {
         }
     }
 
-    /// Changes the name, unless somebody else does that just now.
-    fn set(&self, mut name: impl Iterator<Item = u8>) {
+    /// Whether it has been set, or is set just now.
+    #[cfg(all(CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+    pub(crate) fn is_set(&self) -> bool {
+        read_once(&self.sequence) != 0
+    }
+
+    /// Changes the name, and returns whether it did: not if somebody else does that just now.
+    pub(crate) fn set(&self, mut name: impl Iterator<Item = u8>) -> bool {
         let sequence = read_once(&self.sequence);
 
         if sequence % 2 != 0
@@ -96,7 +119,7 @@ impl Name {
                 .cmpxchg(sequence, sequence.wrapping_add(1), Full)
                 .is_err()
         {
-            return;
+            return false;
         }
         for word in &self.words {
             let bytes = core::array::from_fn(|_| name.next().unwrap_or(0));
@@ -104,24 +127,20 @@ impl Name {
             word.store(usize::from_ne_bytes(bytes), Relaxed);
         }
         self.sequence.store(sequence.wrapping_add(2), Release);
+        true
     }
 
     /// The name; none if somebody keeps changing it.
-    fn get(&self) -> [u8; NAME_LEN] {
-        let mut name = [0; NAME_LEN];
-
+    pub(crate) fn get(&self) -> [u8; NAME_LEN] {
         for _ in 0..16 {
             let sequence = self.sequence.load(Acquire);
-
-            for (word, bytes) in self
+            let words = self
                 .words
-                .iter()
-                .zip(name.chunks_exact_mut(size_of::<usize>()))
-            {
-                bytes.copy_from_slice(&word.load(Acquire).to_ne_bytes());
-            }
+                .each_ref()
+                .map(|word| word.load(Acquire).to_ne_bytes());
+
             if sequence % 2 == 0 && sequence == read_once(&self.sequence) {
-                return name;
+                return words.as_flattened().try_into().unwrap_or([0; NAME_LEN]);
             }
         }
         [0; NAME_LEN]

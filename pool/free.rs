@@ -158,14 +158,15 @@ fn settle_free(member: &Member, page: usize) {
 unsafe fn take_back(dev: *mut bindings::device, member: &Member, page: usize, size: usize) -> Free {
     let count = page_count(size);
 
-    if member.chunk.free(page, count).is_err() {
-        return Free::Bad;
-    }
-    if trace::traces_frees() {
+    // Before it is free: who gets it next traces that, too, and maybe at once.
+    if trace::traces_frees() && member.chunk.is_out(page, count) {
         let phys = member.chunk.phys_of(page);
 
         // SAFETY: As promised by the caller.
         unsafe { trace::free(dev, member.pool.zone, count << PAGE_SHIFT, phys) };
+    }
+    if member.chunk.free(page, count).is_err() {
+        return Free::Bad;
     }
     if member.pool.give_back(count) {
         member.pool.unpin();

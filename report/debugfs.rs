@@ -2,7 +2,8 @@
 
 //! The directory `dma_pools` in debugfs: one file per figure, and all of them as text.
 //!
-//! What the figures are and how they are written is in [`text`](super::text). No file that is still
+//! What the figures are and how they are written is in [`text`](super::text), who holds what in
+//! [`holders`](super::holders). No file that is still
 //! open after the module is gone runs anything of ours: debugfs asks whether the file is there before
 //! it calls us, and waits for who is inside when it is removed. Unlike those of `kernel::debugfs`,
 //! these files have nothing to do when they are closed, so that none has to pin the module.
@@ -21,6 +22,8 @@ use kernel::{
     },
 };
 
+#[cfg(CONFIG_TRACEPOINTS)]
+use super::holders;
 use super::{
     c_name,
     text::{
@@ -38,10 +41,15 @@ use crate::{
 /// Read by root only, as C's files.
 const MODE: bindings::umode_t = 0o400;
 
+/// Can be written, too.
+const MODE_WRITABLE: bindings::umode_t = 0o600;
+
 /// What [`FILE`] is told it is: these, or a figure of a pool.
 const STATS: usize = 1;
 const SUMMARY: usize = 2;
-const FIRST_FIGURE: usize = 3;
+#[cfg(CONFIG_TRACEPOINTS)]
+const HOLDERS: usize = 3;
+const FIRST_FIGURE: usize = 4;
 
 /// Bytes of text, at most.
 const MAX_TEXT: usize = 32 << 10;
@@ -74,6 +82,12 @@ impl Debugfs {
         this.value(c"missing_allocs", &pools.missing_allocs);
         file(c"stats", MODE, this.dir, STATS);
         file(c"summary", MODE, this.dir, SUMMARY);
+        #[cfg(CONFIG_TRACEPOINTS)]
+        {
+            // SAFETY: There is one directory, and this is where it is made.
+            unsafe { holders::init() };
+            file(c"holders", MODE_WRITABLE, this.dir, HOLDERS);
+        }
         for (place, zone) in Zone::ALL.into_iter().enumerate() {
             if pools.pool(zone).is_none() {
                 continue;
@@ -81,7 +95,11 @@ impl Debugfs {
             let dir = directory(c_name(zone), this.dir);
 
             for (index, name) in NAMES.into_iter().enumerate() {
-                let mode = if index == HIWATER { 0o600 } else { MODE };
+                let mode = if index == HIWATER {
+                    MODE_WRITABLE
+                } else {
+                    MODE
+                };
 
                 file(name, mode, dir, FIRST_FIGURE + place * NAMES.len() + index);
             }
@@ -113,6 +131,9 @@ impl Drop for Debugfs {
     fn drop(&mut self) {
         // SAFETY: The directory is valid or an error pointer, which is fine.
         unsafe { bindings::debugfs_remove(self.dir) };
+        // Nobody is left who could switch it on.
+        #[cfg(CONFIG_TRACEPOINTS)]
+        let _ = holders::switch(false);
     }
 }
 
@@ -189,6 +210,10 @@ fn figure(number: usize) -> Option<(Zone, usize)> {
 
 /// Writes the text of a file.
 fn show(number: usize, text: &mut Text) {
+    #[cfg(CONFIG_TRACEPOINTS)]
+    if number == HOLDERS {
+        return holders::show(text);
+    }
     let guard = rcu::read_lock();
     let Some(pools) = crate::pools(&guard) else {
         return;
@@ -238,7 +263,7 @@ unsafe extern "C" fn read(
     }
 }
 
-/// `debugfs_short_fops.write`: 0 sets the peak back.
+/// `debugfs_short_fops.write`: 0 sets the peak back; 1 and 0 let it be noted who holds what, or not.
 ///
 /// # Safety
 ///
@@ -253,21 +278,33 @@ unsafe extern "C" fn write(
     // SAFETY: The buffer of the caller, for which this function checks the address.
     let result = to_result(unsafe { bindings::kstrtoul_from_user(from, count, 0, &mut value) });
 
-    if result.is_err() || value != 0 {
-        return EINVAL.to_errno() as isize;
-    }
     // SAFETY: As promised by the caller.
-    let Some((zone, HIWATER)) = figure(unsafe { number_of(file) }) else {
-        return EINVAL.to_errno() as isize;
-    };
-    let guard = rcu::read_lock();
-
-    if let Some(pool) = crate::pools(&guard)
-        .as_ref()
-        .and_then(|pools| pools.pool(zone))
-    {
-        pool.reset_hiwater();
+    match result.and_then(|()| change(unsafe { number_of(file) }, value)) {
+        // CAST: At most what a call can write.
+        Ok(()) => count as isize,
+        Err(error) => error.to_errno() as isize,
     }
-    // CAST: At most what a call can write.
-    count as isize
+}
+
+/// Does what it means that a value is written to a file.
+fn change(number: usize, value: c_ulong) -> Result {
+    match (number, value) {
+        #[cfg(CONFIG_TRACEPOINTS)]
+        (HOLDERS, 0 | 1) => holders::switch(value == 1),
+        (_, 0) => {
+            let (zone, HIWATER) = figure(number).ok_or(EINVAL)? else {
+                return Err(EINVAL);
+            };
+            let guard = rcu::read_lock();
+
+            if let Some(pool) = crate::pools(&guard)
+                .as_ref()
+                .and_then(|pools| pools.pool(zone))
+            {
+                pool.reset_hiwater();
+            }
+            Ok(())
+        }
+        _ => Err(EINVAL),
+    }
 }

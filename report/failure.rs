@@ -260,13 +260,13 @@ pub(crate) unsafe fn bad_free(dev: *mut bindings::device, addr: u64, size: usize
 }
 
 /// A device for messages. Prints its name, without a way to panic that `CStr` has.
-struct Name(*const c_char);
+pub(super) struct Name(*const c_char);
 
 impl Name {
     /// # Safety
     ///
     /// `dev` is NULL or a device that exists for as long as the result is used.
-    unsafe fn of(dev: *mut bindings::device) -> Self {
+    pub(super) unsafe fn of(dev: *mut bindings::device) -> Self {
         if dev.is_null() {
             return Self(c"(no device)".as_char_ptr());
         }
@@ -276,7 +276,7 @@ impl Name {
 }
 
 impl Name {
-    fn bytes(&self) -> impl Iterator<Item = u8> {
+    pub(super) fn bytes(&self) -> impl Iterator<Item = u8> {
         let mut next = self.0;
 
         core::iter::from_fn(move || {

@@ -4,13 +4,18 @@
 //!
 //! - [`failure`] with [`ratelimit`]: what is said and counted when a request fails;
 //! - [`debugfs`] with [`text`]: figures;
-//! - [`trace`]: what happens, event by event.
+//! - [`trace`]: what happens, event by event;
+//! - [`holders`] with [`holdings`]: who holds what, from these events.
 //!
 //! The messages about the choice of pools are with the policy, in `policy/messages.rs`.
 
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) mod debugfs;
 pub(crate) mod failure;
+#[cfg(all(CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+mod holders;
+#[cfg(all(CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
+mod holdings;
 pub(crate) mod ratelimit;
 #[cfg(CONFIG_DEBUG_FS)]
 mod text;

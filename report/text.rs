@@ -8,7 +8,10 @@
 use core::fmt::Write;
 
 use kernel::{
-    page::PAGE_SHIFT,
+    page::{
+        PAGE_SHIFT,
+        PAGE_SIZE, //
+    },
     prelude::*,
     str::CStr,
     sync::rcu, //
@@ -25,7 +28,7 @@ use crate::{
 };
 
 /// The figures of a pool, in the order in which they are written.
-pub(super) const NAMES: [&CStr; 18] = [
+pub(super) const NAMES: [&CStr; 19] = [
     c"size",
     c"min",
     c"max",
@@ -38,6 +41,7 @@ pub(super) const NAMES: [&CStr; 18] = [
     c"frees",
     c"failed_full",
     c"failed_mask",
+    c"largest_request",
     c"largest_failed",
     c"growths",
     c"failed_growths",
@@ -77,6 +81,7 @@ pub(super) fn values(pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> [usize; 
         frees,
         read_once(&figures.failed_full),
         read_once(&figures.failed_mask),
+        read_once(&figures.largest_request).max(if allocs == 0 { 0 } else { PAGE_SIZE }),
         read_once(&figures.largest_failed),
         read_once(&figures.growths),
         read_once(&figures.failed_growths),
@@ -99,7 +104,7 @@ impl Text {
         &self.0
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             // What does not fit is cut.
             let _ = self.0.push_within_capacity(*byte);
@@ -114,16 +119,22 @@ impl Text {
 
     /// A number, with spaces before it.
     #[inline(never)]
-    fn cell(&mut self, value: usize, width: usize) {
+    pub(super) fn cell(&mut self, value: usize, width: usize) {
         // It is cut, but does not fail.
         let _ = write!(self, "{value:width$}");
     }
 
     /// The name of a pool, with spaces after it.
     #[inline(never)]
-    fn name(&mut self, zone: Zone) {
+    pub(super) fn name(&mut self, zone: Zone) {
         self.push(zone.name().as_bytes());
         self.push(b"      ".get(zone.name().len()..).unwrap_or_default());
+    }
+
+    /// The name of a device, which is padded with NUL.
+    #[inline(never)]
+    pub(super) fn device(&mut self, name: &[u8]) {
+        self.push(name.split(|byte| *byte == 0).next().unwrap_or_default());
     }
 }
 
@@ -156,11 +167,7 @@ pub(super) fn stats(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
         }
         text.push(name);
         text.push(b"_largest_failed_dev=");
-        for byte in pool.figures.largest_failed_dev() {
-            if byte != 0 {
-                text.push(&[byte]);
-            }
-        }
+        text.device(&pool.figures.largest_failed_dev());
         text.push(b"\n");
     }
     text.push(b"failed_no_pool=");
@@ -182,7 +189,7 @@ pub(super) fn summary(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
         b"pool    size KiB      min      max     used     peak  largest  blocks   failed  grown  shrunk\n",
     );
     for pool in each_pool(pools) {
-        let [size, min, max, used, hiwater, largest_free, _, blocks, _, _, full, mask, _, growths, _, shrinks, ..] =
+        let [size, min, max, used, hiwater, largest_free, _, blocks, _, _, full, mask, _, _, growths, _, shrinks, ..] =
             values(pools, guard, pool);
 
         text.name(pool.zone);

@@ -49,8 +49,11 @@ class Stage:
 
 SMALL = ["--append", "coherent_pool=128K"]
 # Half an hour each with KASAN; most of the rest is faults.sh.
-MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh figures.sh stress.sh"
+MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
+MOST += "figures.sh holders.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
+# What the scripts need that can do without a module
+DEBUGGED = "coherent_pool=512K coherent_pool_debug=1"
 NVME = ["--devices", "nvme"]
 TOOL = [*SMALL, "--devices", "nvme xhci uhci ahci", "tool.sh"]
 CLIENTS = [[*SMALL, "clients.sh"], [*SMALL, *NVME, "--smmu", "clients.sh"]]
@@ -119,6 +122,7 @@ STAGES = (
     Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
     Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
     Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0], TOOL)),
+    Stage("kselftest builtin", "test",          "arm64-builtin", kselftest("arm64-builtin", 900, "--device-tree", HIGH_CMA, "--append", DEBUGGED, scripts="figures.sh holders.sh")),
     Stage("bench arm64",     "test",            "arm64 arm64-builtin", bench("arm64", "arm64")),
     # With pages of 64 KiB
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),
@@ -141,6 +145,7 @@ STAGES = (
     Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("bursts",          "soak",            "plain",        ktap_command("bursts", "--ktap")),
     Stage("bench called",    "soak",            "plain builtin-called stock", bench("plain", "--called", "x86_64")),
     Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),
     Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),

@@ -189,7 +189,7 @@ def kselftest(
 
     def run(directory: Path) -> Results:
         kdir = kernel(variant)
-        module = prepare("module", variant, str(kdir))
+        module = "builtin" if "builtin" in variant else prepare("module", variant, str(kdir))
         tests = prepare("kselftest", variant, str(kdir))
         log = directory / "output.log"
         vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout)]

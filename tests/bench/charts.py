@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The two pictures: what each call costs, and what an allocation costs under load."""
+"""The pictures: what each call costs, what an allocation costs under load, and how the size
+of pools follows it."""
 
 import re
 
@@ -85,11 +86,58 @@ def load(curves, arch, kernel):
             x_labels=[number for number, _ in curves["chunks"]["c"]],
         ),
     ]
+    return grid(pictures, 1, WIDTH, HEIGHT)
+
+
+def grid(pictures, columns, width, height):
+    """Several in one, row by row."""
     inner = []
     for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
         body = re.sub(r"<\?xml.*?\?>", "", picture)
-        place = f'<svg y="{number * HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        x = f'x="{column * width}" ' if column else ""
+        place = f'<svg {x}y="{row * height}" width="{width}" height="{height}" '
         inner.append(re.sub(r"<svg ", place, body, count=1))
-    size = f'viewBox="0 0 {WIDTH} {2 * HEIGHT}"'
+    rows = -(-len(pictures) // columns)
+    size = f'viewBox="0 0 {columns * width} {rows * height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
     return "<?xml version='1.0' encoding='utf-8'?>\n" + head + "".join(inner) + "</svg>\n"
+
+
+def bursts(moments, loads, names):
+    """A curve of memory over time for each load and form of the pools, {(pools, load):
+    [(ms, size, used)]}; and of what is out of those in Rust."""
+    width, height = 520, 330
+    pictures = []
+    for load, title in loads.items():
+        chart = pygal.XY(
+            title=title,
+            x_title="seconds",
+            y_title="KiB",
+            width=width,
+            height=height,
+            show_dots=False,
+            value_formatter=lambda value: f"{value:,.0f}",
+            x_value_formatter=lambda value: f"{value:.0f}",
+            **OPTIONS,
+        )
+        for pools, name in names.items():
+            steps = step([(ms, size) for ms, size, _ in moments[pools, load]])
+            chart.add(f"pool, {name}", steps)
+        steps = step([(ms, used) for ms, _, used in moments["module", load]])
+        chart.add("in use, Rust", steps)
+        pictures.append(render(chart, load))
+    return grid(pictures, 2, width, height)
+
+
+def step(points):
+    """Milliseconds and bytes as seconds and KiB; only where something changes."""
+    steps = []
+    for at, (ms, size) in enumerate(points):
+        before = points[at - 1][1] if at else None
+        if size != before:
+            if at:
+                steps.append((ms / 1000, before / 1024))
+            steps.append((ms / 1000, size / 1024))
+    steps.append((points[-1][0] / 1000, points[-1][1] / 1024))
+    return steps

@@ -3,12 +3,14 @@
 #
 # What the pools in Rust say about themselves: the figures in debugfs, held against
 # what was done and against the trace events; what is said when a request fails; and
-# that memory which was added goes back.
+# that memory which was added goes back. Of pools that are built in, booted with
+# coherent_pool=512K, the trace events alone.
 
 . "$(dirname "$0")/functions.sh"
 start module zones
 
-EVENTS=/sys/kernel/tracing/events/dma_pool
+TRACING=/sys/kernel/tracing
+EVENTS=$TRACING/events/dma_pool
 FIXED=coherent_pool=kernel:1M-1M,dma:1M-1M,dma32:1M-1M
 
 stat_of() { sed -n "s/^$1=//p" "$POOLS/stats"; } # KEY
@@ -25,7 +27,7 @@ expect_figures() { # POOL NAME=VALUE...
 counts() { # POOL
 	must_load $FIXED || return
 	expect_figures "$1" size=1048576 min=1048576 max=1048576 used=0 used_hiwater=0 \
-		largest_free=1048576 chunks=1 blocks=0 allocs=0 frees=0
+		largest_free=1048576 chunks=1 blocks=0 allocs=0 frees=0 largest_request=0
 	hold 5 12288 "$1" || fail_with "no blocks"
 	expect_figures "$1" used=61440 used_hiwater=61440 blocks=5 allocs=5 frees=0 \
 		largest_free=524288
@@ -36,7 +38,7 @@ counts() { # POOL
 	! echo 0 2>/dev/null >"$POOLS/$1/used" || fail_with "what is used can be set"
 	expect_figures "$1" used_hiwater=61440
 	echo 0 >"$POOLS/$1/used_hiwater" || fail_with "the peak cannot be set back"
-	expect_figures "$1" used_hiwater="$PAGE"
+	expect_figures "$1" used_hiwater="$PAGE" largest_request=12288
 	hold 2 "$PAGE" "$1" || fail_with "no blocks"
 	expect_figures "$1" used_hiwater=$((3 * PAGE))
 	free_held
@@ -63,6 +65,8 @@ failures() {
 agree() {
 	local key file pool
 	must_load $FIXED || return
+	hold 1 "$PAGE" kernel || fail_with "no page"
+	expect_figures kernel largest_request="$PAGE"
 	hold 3 8192 dma32 || fail_with "no blocks"
 	expect_equal "version" "$(stat_of version)" 1
 	for pool in $ZONES; do
@@ -90,6 +94,7 @@ says_what_would_do() {
 	must_unload
 	must_load coherent_pool=dma:256K-256K || return
 	hold 1 172928 dma || fail_with "the value that was named does not do"
+	expect_figures dma largest_request=172928
 	free_held
 	must_unload
 }
@@ -183,21 +188,72 @@ open_files() {
 	exec 8<&- 9<&-
 }
 
-events() { # NAME: how many there were, with this device or pool
-	grep -c " dma_pool_$1: " /sys/kernel/tracing/trace
+# What the counters of each pool are now, and its peak is what is out.
+COUNTERS='allocs frees failed_full growths shrinks'
+note_counters() {
+	local pool key
+	for pool in $ZONES; do
+		for key in $COUNTERS; do before[${pool}_$key]=$(figure "$pool" "$key"); done
+		before[${pool}_size]=$(size_of "$pool")
+		echo 0 >"$POOLS/$pool/used_hiwater"
+	done
+}
+since() { echo $(($(figure "$1" "$2") - before[$1_$2])); } # POOL NAME
+
+# All events, in the order in which they were, whichever CPU they are from.
+start_trace() {
+	echo counter >$TRACING/trace_clock
+	echo 16384 >$TRACING/buffer_size_kb
+	echo >$TRACING/trace
+	echo 1 >$EVENTS/enable
 }
 
-traced_bytes() { # NAME
-	sed -n "s/.*dma_pool_$1: device=dma_pool_test pool=dma32 bytes=\([0-9]*\) phys=0x.*/\1/p" \
-		/sys/kernel/tracing/trace | awk '{ n += $1 } END { print n }'
+# Sets traced[NAME] to what the events of a pool come to, one after the other; wrong is
+# what is out twice, or comes back without being out.
+read_trace() { # POOL
+	local pair
+	echo 0 >$EVENTS/enable
+	! grep -h '^overrun: [^0]' $TRACING/per_cpu/cpu*/stats || fail_with "events were lost"
+	while read -r pair; do
+		traced[${pair%=*}]=${pair#*=}
+	done < <(awk -v wanted="$1" '
+		function value(name) {
+			match($0, " " name "=[^ ]*")
+			return substr($0, RSTART + length(name) + 2, RLENGTH - length(name) - 2)
+		}
+		/^#/ || value("pool") != wanted { next }
+		{ bytes = value("bytes"); at = value("phys") }
+		/ dma_pool_alloc: / {
+			allocs++
+			wrong += at in out
+			out[at] = bytes
+			used += bytes
+			if (used > hiwater) hiwater = used
+		}
+		/ dma_pool_free: / {
+			frees++
+			wrong += out[at] != bytes
+			delete out[at]
+			used -= bytes
+		}
+		/ dma_pool_fail: / { fails++ }
+		/ dma_pool_grow: / && bytes { grows++; size += bytes }
+		/ dma_pool_shrink: / { shrinks++; size -= bytes }
+		END {
+			print "allocs=" allocs + 0 "\nfrees=" frees + 0 "\nfailed_full=" fails + 0
+			print "growths=" grows + 0 "\nshrinks=" shrinks + 0 "\nsize=" size + 0
+			print "used=" used + 0 "\nused_hiwater=" hiwater + 0 "\nwrong=" wrong + 0
+		}' $TRACING/trace)
 }
 
 # Event by event.
 traced() {
+	local -A before traced
+	local key
 	[ -d $EVENTS ] || { skip "the kernel has no trace events"; return; }
 	must_load coherent_pool=512K || return
-	echo >/sys/kernel/tracing/trace
-	echo 1 >$EVENTS/enable
+	note_counters
+	start_trace
 	hold 8 65536 dma32 || fail_with "no blocks"
 	wait_for 20 has_grown dma32 || fail_with "it does not grow"
 	# What is traced are whole pages.
@@ -206,16 +262,50 @@ traced() {
 	free_held
 	press
 	wait_for 20 is_small dma32 || fail_with "it does not shrink"
-	echo 0 >$EVENTS/enable
-	expect_equal "dma_pool_alloc" "$(events alloc)" "$(figure dma32 allocs)"
-	expect_equal "dma_pool_free" "$(events free)" "$(figure dma32 frees)"
-	expect_equal "dma_pool_fail" "$(events fail)" "$(figure dma32 failed_full)"
-	expect_equal "dma_pool_grow" "$(events grow)" "$(figure dma32 growths)"
-	expect_equal "dma_pool_shrink" "$(events shrink)" "$(figure dma32 shrinks)"
-	expect_equal "bytes that went out" "$(traced_bytes alloc)" $((8 * 65536 + 10 * PAGE))
-	expect_equal "bytes that came back" "$(traced_bytes free)" $((8 * 65536 + 10 * PAGE))
+	hold 3 $((2 * PAGE)) dma32 || fail_with "no pages"
+	read_trace dma32
+	for key in $COUNTERS; do
+		expect_equal "$key" "$(since dma32 "$key")" "${traced[$key]}"
+	done
+	expect_equal "frees" "${traced[frees]}" 18
+	[ "${traced[growths]}" -ge 1 ] || fail_with "there was no growth"
+	expect_equal "what is out" "$(figure dma32 used)" "${traced[used]}"
+	expect_equal "what is out" "${traced[used]}" $((6 * PAGE))
+	expect_equal "the peak" "$(figure dma32 used_hiwater)" "${traced[used_hiwater]}"
+	expect_equal "the peak" "${traced[used_hiwater]}" $((8 * 65536 + 10 * PAGE))
+	expect_equal "the size" "$(size_of dma32)" $((before[dma32_size] + traced[size]))
+	expect_equal "blocks that were out twice" "${traced[wrong]}" 0
+	free_held
 	must_unload
 }
+
+# Whoever follows blocks by their address finds none that is out twice: a block comes back
+# before somebody else gets it, in the trace, too.
+traced_under_load() {
+	local -A before traced
+	local pool
+	[ -d $EVENTS ] || { skip "the kernel has no trace events"; return; }
+	must_load coherent_pool=512K || return
+	note_counters
+	start_trace
+	echo start >"$TEST/load" || fail_with "no load"
+	sleep 2
+	echo stop >"$TEST/load"
+	for pool in $ZONES; do
+		read_trace "$pool"
+		expect_equal "$pool blocks that were out twice" "${traced[wrong]}" 0
+		expect_equal "$pool allocs" "$(since "$pool" allocs)" "${traced[allocs]}"
+		expect_equal "$pool frees" "$(since "$pool" frees)" "${traced[frees]}"
+		[ "${traced[frees]}" -gt 20 ] || fail_with "there were ${traced[frees]} frees"
+	done
+	must_unload
+}
+
+if is_builtin; then
+	add "trace events agree with the figures" traced
+	add "trace events agree under load" traced_under_load
+	run_tests
+fi
 
 for pool in $ZONES; do
 	add "figures of the $pool pool" counts "$pool"
@@ -228,4 +318,5 @@ add "idle memory goes back when memory is short" gives_back
 add "idle memory goes back under load" gives_back_under_load
 add "open files do not keep the module" open_files
 add "trace events agree with the figures" traced
+add "trace events agree under load" traced_under_load
 run_tests

@@ -7,7 +7,8 @@
 # debugfs files. No test is here.
 #
 # DMA_POOL_MODULE  the module under test; default: beside this file, then the
-#                  top of its repository
+#                  top of its repository; "builtin" for the pools of the kernel, for
+#                  scripts that can do without a module
 # KSFT             the kernel's selftests directory; default: the one that this
 #                  is installed in
 # DMA_POOL_ONLY    names of tests, with "|" between them, of which alone are run;
@@ -195,8 +196,10 @@ expect_warnings() {
 loaded() { [ -e "/sys/module/$NAME" ]; }
 load() { output=$(insmod "$MODULE" "$@" 2>&1); }
 unload() { output=$(rmmod "$NAME" 2>&1); }
-must_load() { load "$@" || fail_with "insmod $*: $output"; }
-must_unload() { unload || fail_with "rmmod: $output"; }
+must_load() { is_builtin || load "$@" || fail_with "insmod $*: $output"; }
+must_unload() { is_builtin || unload || fail_with "rmmod: $output"; }
+# Pools that are built in are those of the boot, and stay.
+is_builtin() { [ "$MODULE" = builtin ]; }
 
 # start NEED...: what most scripts begin with; module: the module under test.
 start() {
@@ -207,7 +210,7 @@ start() {
 	for need; do
 		case $need in
 		module)
-			[ -e "$MODULE" ] || bail "no module under test at $MODULE, set DMA_POOL_MODULE"
+			is_builtin || [ -e "$MODULE" ] || bail "no module under test at $MODULE, set DMA_POOL_MODULE"
 			! loaded || bail "$NAME is loaded already"
 			;;
 		zones)
@@ -275,7 +278,7 @@ run_in_kernel() {
 }
 
 must_pass() { run_in_kernel "$1" || fail_with "$1: $result"; }
-hold() { echo "$*" 2>/dev/null >"$TEST/hold"; } # COUNT SIZE POOL [reject|warn]
+hold() { echo "$*" 2>/dev/null >"$TEST/hold"; } # COUNT SIZE POOL [reject|warn|of-DEVICE]
 free_held() { echo free >"$TEST/hold" || fail_with "held blocks are not taken back"; }
 
 # wait_for SECONDS COMMAND...: until it succeeds. Tries are counted: a guest that

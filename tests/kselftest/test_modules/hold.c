@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Blocks that stay out for as long as a script wants, and a description of
- * each. No judgement is made here beyond whether the block was zeroed.
+ * each; also blocks of a device that is gone by the time that they come back. No
+ * judgement is made here beyond whether the block was zeroed.
  */
+#include <linux/device.h>
+#include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -41,13 +44,45 @@ static int hold_one(enum dpt_pool wanted, size_t size, gfp_t gfp, dpt_phys_ok ok
 	return 0;
 }
 
-static int free_all(void)
+static int hold_many(unsigned int count, enum dpt_pool wanted, size_t size,
+		     gfp_t gfp, dpt_phys_ok ok)
+{
+	int ret = 0;
+
+	while (count-- && !ret)
+		ret = hold_one(wanted, size, gfp, ok);
+	return ret;
+}
+
+/* All else that this module does meanwhile is of that device, too */
+static int hold_of_another(const char *name, unsigned int count,
+			   enum dpt_pool wanted, size_t size)
+{
+	struct device *dev = root_device_register(name), *mine = dpt_dev;
+	int ret;
+
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	dpt_dev = dev;
+	ret = hold_many(count, wanted, size, __GFP_NOWARN, NULL);
+	dpt_dev = mine;
+	root_device_unregister(dev);
+	return ret;
+}
+
+/* Up to @count, from the one that was taken first; of @every so many the first */
+static int free_some(unsigned int count, unsigned int every)
 {
 	struct held *held, *next;
 	bool by_page = false;
+	unsigned int i = 0;
 	int ret = 0;
 
 	list_for_each_entry_safe(held, next, &all_held, list) {
+		if (i++ % every)
+			continue;
+		if (!count--)
+			break;
 		ret = dpt_put(&held->block, by_page) ?: ret;
 		by_page = !by_page;
 		list_del(&held->list);
@@ -56,34 +91,43 @@ static int free_all(void)
 	return ret;
 }
 
+static int free_all(void)
+{
+	return free_some(UINT_MAX, 1);
+}
+
 int dpt_hold_command(char *text)
 {
 	/* A script looks at the result, a backtrace would tell it nothing */
 	gfp_t gfp = __GFP_NOWARN;
 	enum dpt_pool wanted;
 	dpt_phys_ok ok = NULL;
-	char name[8], word[8];
+	char name[8], word[48];
 	unsigned int count;
 	size_t size;
-	int words, ret = 0;
+	int words;
 
 	if (!strcmp(text, "free"))
 		return free_all();
-	words = sscanf(text, "%u %zu %7s %7s", &count, &size, name, word);
+	if (sscanf(text, "free every %u", &count) == 1)
+		return free_some(UINT_MAX, count ?: 1);
+	if (sscanf(text, "free %u", &count) == 1)
+		return free_some(count, 1);
+	words = sscanf(text, "%u %zu %7s %47s", &count, &size, name, word);
 	if (words < 3 || !size)
 		return -EINVAL;
+	wanted = dpt_pool_by_name(name);
+	if (wanted == DPT_NONE)
+		return -EINVAL;
+	if (words == 4 && str_has_prefix(word, "of-"))
+		return hold_of_another(word + 3, count, wanted, size);
 	if (words == 4 && !strcmp(word, "reject"))
 		ok = reject;
 	else if (words == 4 && !strcmp(word, "warn"))
 		gfp = 0;
 	else if (words == 4)
 		return -EINVAL;
-	wanted = dpt_pool_by_name(name);
-	if (wanted == DPT_NONE)
-		return -EINVAL;
-	while (count-- && !ret)
-		ret = hold_one(wanted, size, gfp, ok);
-	return ret;
+	return hold_many(count, wanted, size, gfp, ok);
 }
 
 void dpt_hold_show(struct seq_file *m)
