@@ -12,6 +12,7 @@ config DMA_POOL_RUST_KUNIT_TEST y || skip_all "this kernel has no CONFIG_DMA_POO
 
 names='rust_dma_pool rust_dma_pool_allocator rust_dma_pool_chunk rust_dma_pool_chunk_memory
 rust_dma_pool_growth rust_dma_pool_machine rust_dma_pool_shrink rust_dma_pool_table'
+! config TRACEPOINTS y || names+=' rust_dma_pool_holdings'
 ! config DMA_DIRECT_REMAP y || names+=' rust_dma_pool_mapping rust_dma_pool_chunk_phys'
 
 # What the suites said, from the log of insmod. It is KTAP, and below a test's own
