@@ -25,7 +25,9 @@ coherent_pool=4|ok|1|coherent_pool=4 coherent_pool_size=512K
 coherent_pool=5|ok|1|coherent_pool=5 coherent_pool_size=128K
 coherent_pool=6|ok|1|coherent_pool=6 coherent_pool_size=256K
 several chunks|ok|1|coherent_pool=kernel:5M,dma:384K,dma32:4608K
-coherent_pool=0|disabled|1|coherent_pool=0
+"
+# Where memory is encrypted that is not to be had.
+is_encrypted || rows+="coherent_pool=0|disabled|1|coherent_pool=0
 "
 has_users || rows+="no coherent_pool|missing|1|coherent_pool_size=128K
 "
@@ -37,7 +39,7 @@ fi
 # What the C pools are known for, as the tests say it.
 declare -A known=(
 	[grow_after_failure]='* never gets * KiB'
-	[phys_ok_rejects_chunk]='a rejected chunk * hides the others*'
+	[phys_ok_rejects_chunk]='a rejected chunk *hides the others*'
 	[zero_tail_of_last_page]='byte * is 0xa5, not zero'
 )
 
