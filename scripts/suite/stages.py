@@ -79,7 +79,10 @@ TABLE = ["--table", "tests/encrypted/devices.table"]
 TINY = ["--append", "swiotlb=1024,1 coherent_pool=1M"]
 ENCRYPTED = [
     [*GUEST, *TABLE, *SMALL, "clients.sh"],
-    *([*GUEST, *TABLE, *TINY, "clients.sh", "--only", who, "nvme", "vblk"] for who in ("c", "module")),
+    *(
+        [*GUEST, *TABLE, *TINY, "clients.sh", "--only", who, "nvme", "vblk"]
+        for who in ("c", "module")
+    ),
     [*GUEST, *TABLE, "--devices", "none", *NET, "net.sh"],
     [*("--append", "cc_emulate=host coherent_pool=0"), *TABLE, *NVME, "host.sh"],
 ]
