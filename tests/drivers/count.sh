@@ -65,10 +65,15 @@ count_end() {
 	missed=$(awk '{ n += $NF } END { print n + 0 }' "$tracing/kprobe_profile")
 	missed=$((missed + $(awk '/^(overrun|dropped events):/ { n += $NF } END { print n + 0 }' "$tracing"/per_cpu/cpu*/stats)))
 	[ "$missed" = 0 ] || fail_with "$missed calls were not counted"
-	# Of drivers, none asks for memory that it can do without.
+	# Of drivers, none asks for memory that it can do without. The pools in Rust say no
+	# more than ten lines in five seconds.
 	log_read
 	warned=$(log_since | grep -v '^dma_pool_test: ' | grep -c 'DMA pool exhausted for ')
-	expect_equal "the number of warnings" "$warned" "$failed"
+	if [ "$by_rust" = 0 ] || [ "$warned" -lt 10 ]; then
+		expect_equal "the number of warnings" "$warned" "$failed"
+	else
+		[ "$warned" -le "$failed" ] || fail_with "$warned warnings of $failed failures"
+	fi
 	echo 0 >"$tracing/events/enable"
 	echo >"$tracing/kprobe_events"
 }

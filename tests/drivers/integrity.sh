@@ -18,11 +18,13 @@ load_device nvme
 many=$fio
 faults=$DEBUGFS/fail_page_alloc
 many_times=1000000000
+# A page, and so little more that it takes several pieces to get there.
+SMALLEST=coherent_pool=$((PAGE / 1024))K-$((PAGE / 64))K
 
 # round WHAT: NVMe from nothing to nothing, on the smallest pools there can be.
 round() {
 	io_reset
-	must_load "coherent_pool=$PAGE" || return
+	must_load "$SMALLEST" || return
 	count_begin
 	bind && io
 	msg "sizes after I/O: $(all_sizes)"
@@ -87,7 +89,7 @@ failing() { # MIN-ORDER PROBABILITY WHAT
 	local injected
 	fio=$many
 	io_reset
-	must_load "coherent_pool=$PAGE" || return
+	must_load "$SMALLEST" || return
 	count_begin
 	bind || return
 	inject "$1" "$2"
@@ -109,7 +111,7 @@ for_so_long() { # SECONDS
 	local end=$((SECONDS + $1)) rounds=0
 	fio=$many
 	io_reset
-	must_load "coherent_pool=$PAGE" || return
+	must_load "$SMALLEST" || return
 	while [ $SECONDS -lt $end ] && [ ${#reasons[@]} = 0 ]; do
 		bind && io
 		unbind
