@@ -364,6 +364,7 @@ STAGES = (
     Stage("checkpatch",      "check test",      "",             command("lint", "checkpatch")),
     Stage("docs",            "check test",      "",             command("docs")),
     Stage("host",            "check test",      "",             cargo_test("tests/host")),
+    Stage("litmus",          "test",            "plain",        ktap_command("litmus")),
     Stage("fuzz",            "soak",            "",             command("host", "tests/host/fuzz", "./run", "600")),
     Stage("clippy host",     "check test",      "",             command("lint", "clippy")),
     Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),
