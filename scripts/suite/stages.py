@@ -151,27 +151,37 @@ def pytest(tests: str) -> Callable[[Path], Results]:
     return run
 
 
-def cargo_test(crate: str) -> Callable[[Path], Results]:
-    """The tests of a crate on this machine; each is a result."""
+def cargo_test(*crates: str, **variables: str) -> Callable[[Path], Results]:
+    """The tests of crates on this machine, with what they print; each is a result."""
 
     def run(directory: Path) -> Results:
-        log = directory / "output.log"
-        argv = [str(SCRIPTS / "host"), crate, "cargo", "test", "--locked"]
-        status = call(argv, log, stderr=True)
         results = Results()
-        kinds = {
-            "ok": results.passed,
-            "FAILED": results.failed,
-            "ignored": results.skipped,
-        }
-        for line in log.read_text(errors="replace").splitlines():
-            if match := re.match(r"test (.+?) \.\.\. (ok|FAILED|ignored)", line):
-                kinds[match[2]].append(match[1])
-        if status and not results.failed:
-            raise Broken(f"cargo ended with status {status}")
+        for crate in crates:
+            log = directory / f"output-{Path(crate).name}.log"
+            argv = [str(SCRIPTS / "host"), crate, "cargo", "test", "--locked"]
+            argv += ["--", "--show-output"]
+            status = call(argv, log, stderr=True, **variables)
+            found = cargo_results(log.read_text(errors="replace"))
+            if status and not found.failed:
+                raise Broken(f"cargo ended with status {status} in {crate}")
+            results.add(found)
         return results
 
     return run
+
+
+def cargo_results(text: str) -> Results:
+    """What cargo test says of each test."""
+    results = Results()
+    kinds = {
+        "ok": results.passed,
+        "FAILED": results.failed,
+        "ignored": results.skipped,
+    }
+    for line in text.splitlines():
+        if match := re.match(r"test (.+?) \.\.\. (ok|FAILED|ignored)", line):
+            kinds[match[2]].append(match[1])
+    return results
 
 
 def kernel(variant: str) -> Path:
@@ -326,6 +336,7 @@ def search_consoles(directory: Path) -> Results:
 
 # --- the table ----------------------------------------------------------------
 
+POOLS = "tests/host/pools"
 SMALL = ["--append", "coherent_pool=128K"]
 # A CMA area that no device with a mask can use.
 HIGH_CMA = (
@@ -363,8 +374,9 @@ STAGES = (
     Stage("rustfmt",         "check test",      "",             command("lint", "rustfmt")),
     Stage("checkpatch",      "check test",      "",             command("lint", "checkpatch")),
     Stage("docs",            "check test",      "",             command("docs")),
-    Stage("host",            "check test",      "",             cargo_test("tests/host")),
+    Stage("host",            "check test",      "",             cargo_test("tests/host", POOLS)),
     Stage("litmus",          "test",            "plain",        ktap_command("litmus")),
+    Stage("explore",         "soak",            "",             cargo_test(POOLS, EXPLORE="4", SEQUENCES="20000")),
     Stage("fuzz",            "soak",            "",             command("host", "tests/host/fuzz", "./run", "600")),
     Stage("clippy host",     "check test",      "",             command("lint", "clippy")),
     Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),
