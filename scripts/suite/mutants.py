@@ -5,11 +5,12 @@ Each patch in tests/mutants is a fault. Its first lines are comments: what it br
 and one line that says who notices, or why nobody can:
 
     # Caught-by: host
+    # Caught-by: host pools
     # Caught-by: kselftest VARIANT SCRIPT
     # Caught-by: panics VARIANT
     # Not-caught: REASON
 
-": TEST" after the first two names a test that has to fail. "# Fast: yes" marks
+": TEST" after all but the last names a test that has to fail. "# Fast: yes" marks
 those that cost little time.
 
 The rules: only a test that fails is a catch, or a guest that dies in it. A patch that
@@ -19,18 +20,21 @@ any fault: in a guest the module as it is runs last, after those with faults. Wh
 patched is a copy of the tree in build/mutants. KTAP on stdout.
 """
 
-import re
 import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from . import mutants_cargo
 from .ktap import Results
 from .mutants_guest import CONTROL, Guests
 from .mutants_patch import PATCHES, TREE, WORK, Mutant, Patched, Report, copy_tree, read
-from .ways import TOP, Broken, call, stop
+from .stages import POOLS
+from .ways import TOP, Broken, call, cargo_results, stop
 
+# The crates whose tests are on this machine
+HOST = {"host": "tests/host", "host pools": POOLS}
 # So many modules, one after the other, in one guest
 IN_A_GUEST = 12
 # It counts each page, and what one fault leaks would spoil it for the next.
@@ -56,16 +60,14 @@ def is_called(mutant: Mutant, name: str) -> bool:
     return name in (mutant.name, mutant.name.partition("-")[0])
 
 
-def host(name: str) -> Results:
+def host(name: str, crate: str = "tests/host") -> Results:
     """The host tests of the copy."""
-    argv = [str(TREE / "scripts/host"), "tests/host", "cargo", "test", "--locked"]
-    log = WORK / f"{name}.log"
+    argv = [str(TREE / "scripts/host"), crate, "cargo", "test", "--locked"]
+    log = WORK / f"{name}-{Path(crate).name}.log"
     if call([*argv, "--no-run"], log, stderr=True):
         raise Broken(f"the host tests do not build, see {log.relative_to(TOP)}")
     status = call(argv, log, stderr=True)
-    results = Results()
-    for test, end in re.findall(r"test (.+?) \.\.\. (ok|FAILED)", log.read_text(errors="replace")):
-        (results.passed if end == "ok" else results.failed).append(test)
+    results = cargo_results(log.read_text(errors="replace"))
     if status and not results.failed:
         results.failed.append(f"cargo ended with status {status}")
     return results
@@ -82,9 +84,7 @@ def panics(name: str, variant: str) -> Results:
     return Results(passed=["no panic can be reached"])
 
 
-def try_on_host(
-    mutants: list[Mutant], report: Report, tests: Callable[[str], Results] = host
-) -> None:
+def try_on_host(mutants: list[Mutant], report: Report, tests: Callable[[str], Results]) -> None:
     """One after the other, with the tests that are on this machine."""
     try:
         control = tests(CONTROL)
@@ -102,20 +102,20 @@ def run(mutants: list[Mutant], report: Report) -> None:
     """Those on this machine first, then one kind of guest after the other."""
     guests: dict[tuple[str, str], list[Mutant]] = {}
     searched: dict[str, list[Mutant]] = {}
-    on_host = []
+    on_host: dict[str, list[Mutant]] = {}
     for mutant in mutants:
         if mutant.not_caught:
             report.skip(mutant)
         elif guest := mutant.guest():
             guests.setdefault(guest, []).append(mutant)
-        elif mutant.caught_by == "host":
-            on_host.append(mutant)
+        elif mutant.caught_by in HOST:
+            on_host.setdefault(HOST[mutant.caught_by], []).append(mutant)
         elif mutant.caught_by.startswith("panics "):
             searched.setdefault(mutant.caught_by.split()[1], []).append(mutant)
         else:
             report.error(mutant, "its first lines do not say who catches it")
-    if on_host:
-        try_on_host(on_host, report)
+    for crate, group in on_host.items():
+        try_on_host(group, report, partial(host, crate=crate))
     for variant, group in searched.items():
         try_on_host(group, report, partial(panics, variant=variant))
     for (variant, script), group in guests.items():

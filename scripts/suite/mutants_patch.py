@@ -104,7 +104,9 @@ def read(patch: Path) -> Mutant:
         key, _, value = line.lstrip("# ").partition(": ")
         match key:
             case "Caught-by":
-                match = re.match(r"(host|panics \S+|kselftest \S+ \S+)(?:: (.*))?$", value)
+                match = re.match(
+                    r"(host pools|host|panics \S+|kselftest \S+ \S+)(?:: (.*))?$", value
+                )
                 if match:
                     mutant.caught_by, mutant.test = match[1], match[2] or ""
             case "Not-caught":

@@ -47,6 +47,7 @@ class Stage:
         return TOP / "build/test" / self.name.replace(" ", "-")
 
 
+POOLS = "tests/host/pools"
 SMALL = ["--append", "coherent_pool=128K"]
 # Half an hour each with KASAN; most of the rest is faults.sh.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
@@ -102,7 +103,9 @@ STAGES = (
     Stage("rustfmt",         "check test",      "",             command("lint", "rustfmt")),
     Stage("checkpatch",      "check test",      "",             command("lint", "checkpatch")),
     Stage("docs",            "check test",      "",             command("docs")),
-    Stage("host",            "check test",      "",             cargo_test("tests/host")),
+    Stage("host",            "check test",      "",             cargo_test("tests/host", POOLS)),
+    Stage("litmus",          "test",            "plain",        ktap_command("litmus")),
+    Stage("explore",         "soak",            "",             cargo_test(POOLS, EXPLORE="4", SEQUENCES="20000")),
     Stage("fuzz",            "soak",            "",             command("host", "tests/host/fuzz", "./run", "600")),
     Stage("clippy host",     "check test",      "",             command("lint", "clippy")),
     Stage("clippy",          "check test",      "plain",        command("lint", "clippy", "plain")),

@@ -133,27 +133,37 @@ def pytest(tests: str) -> Callable[[Path], Results]:
     return run
 
 
-def cargo_test(crate: str) -> Callable[[Path], Results]:
-    """The tests of a crate on this machine; each is a result."""
+def cargo_test(*crates: str, **variables: str) -> Callable[[Path], Results]:
+    """The tests of crates on this machine, with what they print; each is a result."""
 
     def run(directory: Path) -> Results:
-        log = directory / "output.log"
-        argv = [str(SCRIPTS / "host"), crate, "cargo", "test", "--locked"]
-        status = call(argv, log, stderr=True)
         results = Results()
-        kinds = {
-            "ok": results.passed,
-            "FAILED": results.failed,
-            "ignored": results.skipped,
-        }
-        for line in log.read_text(errors="replace").splitlines():
-            if match := re.match(r"test (.+?) \.\.\. (ok|FAILED|ignored)", line):
-                kinds[match[2]].append(match[1])
-        if status and not results.failed:
-            raise Broken(f"cargo ended with status {status}")
+        for crate in crates:
+            log = directory / f"output-{Path(crate).name}.log"
+            argv = [str(SCRIPTS / "host"), crate, "cargo", "test", "--locked"]
+            argv += ["--", "--show-output"]
+            status = call(argv, log, stderr=True, **variables)
+            found = cargo_results(log.read_text(errors="replace"))
+            if status and not found.failed:
+                raise Broken(f"cargo ended with status {status} in {crate}")
+            results.add(found)
         return results
 
     return run
+
+
+def cargo_results(text: str) -> Results:
+    """What cargo test says of each test."""
+    results = Results()
+    kinds = {
+        "ok": results.passed,
+        "FAILED": results.failed,
+        "ignored": results.skipped,
+    }
+    for line in text.splitlines():
+        if match := re.match(r"test (.+?) \.\.\. (ok|FAILED|ignored)", line):
+            kinds[match[2]].append(match[1])
+    return results
 
 
 def kernel(variant: str) -> Path:
