@@ -43,7 +43,7 @@ struct State {
     bound: HashMap<usize, Shadow>,
     /// Memory that was given back.
     gone: Vec<Range<usize>>,
-    kept: Vec<(*mut (), unsafe fn(*mut ()))>,
+    kept: Vec<crate::init::Owned>,
 }
 
 /// What stands for one atomic.

@@ -91,7 +91,7 @@ pub(crate) unsafe fn destroy(pool: *mut gen_pool) {
             let pages = pages_of(chunk);
 
             for page in 0..pages {
-                let is_out = word(chunk, page / WORD).load(Relaxed) & 1 << (page % WORD) != 0;
+                let is_out = word(chunk, page / WORD).load(Relaxed) & (1 << (page % WORD)) != 0;
 
                 assert!(!is_out, "gen_pool_destroy: page {page} is out");
             }

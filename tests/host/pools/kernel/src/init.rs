@@ -9,9 +9,12 @@ pub use pinned_init::{
     PinnedDrop, //
 };
 
+/// Something, and what drops it.
+pub(crate) type Owned = (*mut (), unsafe fn(*mut ()));
+
 /// The fields of an object that exist so far; they are dropped unless the rest comes, too.
 #[derive(Default)]
-pub struct Fields(Vec<(*mut (), unsafe fn(*mut ()))>);
+pub struct Fields(Vec<Owned>);
 
 impl Fields {
     /// Initialises a field of an object that is not there yet.

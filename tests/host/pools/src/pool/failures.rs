@@ -110,7 +110,7 @@ fn pages_that_cannot_be_encrypted_again_are_lost() {
 fn pages_that_cannot_be_decrypted_end_the_growth() {
     machine::reset();
     let pools = Pools::new(&plan(ZoneSet::EMPTY.with(Zone::Dma), 4, 400, true));
-    let pools = pools.ok().expect("there is memory");
+    let pools = pools.expect("there is memory");
     let request = request(None, Zone::Dma, 8 * PAGE_SIZE, true);
 
     machine::fail_conversions(true, false);

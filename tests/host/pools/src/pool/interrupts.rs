@@ -51,9 +51,7 @@ type Action = fn(&State);
 impl State {
     fn new() -> Rc<Self> {
         let state = Rc::new(Self {
-            pools: Pools::new(&plan(ONE, PAGES, 16 * PAGES, false))
-                .ok()
-                .expect("there is memory"),
+            pools: Pools::new(&plan(ONE, PAGES, 16 * PAGES, false)).expect("there is memory"),
             blocks: RefCell::default(),
         });
 

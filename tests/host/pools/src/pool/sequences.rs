@@ -279,7 +279,7 @@ proptest! {
         module::reset();
         let zones = ZoneSet::from_mask(mask).expect("three bits");
         let pools = Pools::new(&plan(zones, pages, pages + more, cc_shared));
-        let pools = pools.ok().expect("there is memory");
+        let pools = pools.expect("there is memory");
         let mut sequence = Sequence {
             present: zones,
             max: (pages + more) * PAGE_SIZE,

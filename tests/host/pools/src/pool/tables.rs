@@ -52,7 +52,7 @@ impl Tables {
         let table = Arc::pin_init(Table::new(list), GFP_KERNEL);
 
         Rc::new(Self {
-            table: table.ok().expect("there is memory"),
+            table: table.expect("there is memory"),
             pool: pool.ok().flatten().expect("there is memory"),
             frames: (0..4).map(|_| UnsafeCell::new(0)).collect(),
         })
@@ -66,7 +66,7 @@ impl Tables {
     /// Adds a chunk of one page.
     fn add(&self) {
         let chunk = Chunk::new(Zone::Dma32, std::iter::once(1), false);
-        let chunk = chunk.ok().expect("there is memory");
+        let chunk = chunk.expect("there is memory");
 
         // As who makes it fit for devices.
         self.write(chunk.phys_of(0));
