@@ -35,9 +35,9 @@ class Setup:
     memory: str = "1G"
     crashkernel: str = "crashkernel=192M"
     cmdline: str = ""  # the crash kernel's, after CRASH_CMDLINE
-    first: str = ""  # the first kernel's, after FIRST_CMDLINE
     arguments: str | None = None  # of the module; None: it is not loaded
     read_all: bool = False  # read every byte of the dump
+    first: str = ""  # parameters of the first kernel, after FIRST_CMDLINE
 
 
 @dataclass
