@@ -37,8 +37,8 @@ from .ways import TOP, Broken, call, cargo_results, stop
 HOST = {"host": "tests/host", "host pools": POOLS}
 # So many modules, one after the other, in one guest
 IN_A_GUEST = 12
-# It counts each page, and what one fault leaks would spoil it for the next.
-ONE_IN_A_GUEST = "faults.sh"
+# They count each page, and what one fault leaks would spoil it for the next.
+ONE_IN_A_GUEST = ("faults.sh", "conversions.sh")
 
 
 def select(arguments: list[str]) -> list[Mutant]:
@@ -121,7 +121,7 @@ def run(mutants: list[Mutant], report: Report) -> None:
     for (variant, script), group in guests.items():
         of_kind = Guests(variant, script, report)
         ready = of_kind.prepare(group)
-        size = 1 if script == ONE_IN_A_GUEST else IN_A_GUEST
+        size = 1 if script in ONE_IN_A_GUEST else IN_A_GUEST
         for first in range(0, len(ready), size):
             of_kind.run(ready[first : first + size])
 
