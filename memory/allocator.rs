@@ -311,6 +311,14 @@ impl Allocator {
             )
         };
 
+        // What it took, and put back as it found a page taken, may have been found full meanwhile.
+        for index in 0..words_of(self.pages) {
+            let has_room = read_once(self.word(index)) != usize::MAX;
+
+            if has_room && read_once(&self.open) & group(index) == 0 {
+                self.open(index);
+            }
+        }
         (addr != 0).then(|| addr.wrapping_sub(start) >> PAGE_SHIFT)
     }
 

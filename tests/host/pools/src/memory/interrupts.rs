@@ -137,13 +137,7 @@ impl Chunk {
             assert_eq!(self.allocator.free(first, LARGE), Ok(()));
         }
         let out = self.out.get().count_ones() as usize;
-        // What `gen_pool` has put back may be without its hint, see `large.rs`.
-        let alloc = if pages > WORD {
-            Allocator::alloc_anywhere
-        } else {
-            Allocator::alloc
-        };
-        let free = std::iter::from_fn(|| alloc(&self.allocator, 1)).count();
+        let free = std::iter::from_fn(|| self.allocator.alloc(1)).count();
 
         assert_eq!(free, pages - out, "not all that is free can be had");
         for page in 0..pages {
