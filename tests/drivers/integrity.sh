@@ -32,7 +32,7 @@ round() {
 	count_end
 	msg "$1: $allocs blocks, $failed refused, $frees taken back, grown $chunks times; $((verified >> 20)) MiB verified, $wrong wrong"
 	expect_equal "blocks taken back" "$frees" "$allocs"
-	[ "$chunks" -gt 1 ] || fail_with "the pools did not grow"
+	[ "$chunks" -gt 0 ] || fail_with "the pools did not grow"
 	must_unload
 }
 
@@ -103,7 +103,7 @@ failing() { # MIN-ORDER PROBABILITY WHAT
 	expect_equal "blocks taken back" "$frees" "$allocs"
 	[ $injected -gt 0 ] || fail_with "no allocation failed"
 	[ "$allocs" -gt 0 ] || fail_with "the driver took nothing from the pools"
-	[ "$chunks" -gt 1 ] || fail_with "the pools did not grow"
+	[ "$chunks" -gt 0 ] || fail_with "the pools did not grow"
 	must_unload
 }
 
