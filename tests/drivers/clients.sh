@@ -27,6 +27,18 @@ row+='\n'
 
 # As at boot, whatever has grown since.
 fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
+# All goes back but what others need, and nothing moves while it is counted.
+fresh_builtin_pools() {
+	echo 2 >/proc/sys/vm/drop_caches
+	wait_for 20 steady || fail_with "the pools do not come to rest"
+}
+# What is added is private again when it is counted as given back.
+steady() {
+	local before
+	before=$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})
+	sleep 2
+	[ "$before" = "$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})" ]
+}
 
 client() { # DEVICE c|module|builtin
 	local out
@@ -34,6 +46,7 @@ client() { # DEVICE c|module|builtin
 	case $2 in
 	c) fresh_c_pools ;;
 	module) must_load ;;
+	builtin) fresh_builtin_pools ;;
 	esac || return
 	[ "$(all_sizes)" != "0 0 0" ] || fail_with "there are no pools"
 	io_reset
