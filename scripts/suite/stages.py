@@ -87,7 +87,7 @@ ENCRYPTED = [
     [*GUEST, *TABLE, "--devices", "none", *NET, "net.sh"],
     [*("--append", "cc_emulate=host coherent_pool=0"), *TABLE, *NVME, "host.sh"],
 ]
-NEEDS = [*GUEST, *TABLE, *NVME, "needs.sh"]
+NEEDS = [*GUEST, "--append", "swiotlb=force,track_hiwater", *TABLE, *NVME, "needs.sh"]
 # Ten minutes of verified I/O.
 LONG = [
     [*SMALL, *NVME, "--timeout", "1800", "clients.sh"],

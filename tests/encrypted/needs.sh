@@ -4,7 +4,7 @@
 # needs.sh: what NVMe takes from the pools in an encrypted guest, by the size of its
 # requests and how many are under way, and what swiotlb has to hold meanwhile. Pools of
 # the size that was seen have to do for the same load again: no request may fail. For
-# the module; prints a table ("needs: ...").
+# the module; prints a table ("needs: ..."). Boot it with swiotlb=force,track_hiwater.
 
 # shellcheck source=tests/kselftest/functions.sh
 . "${DMA_POOL_TESTS:?}/functions.sh"
@@ -24,15 +24,17 @@ run_fio() { # SIZE DEPTH JOBS
 }
 
 needs() { # SIZE DEPTH JOBS
-	local peak
+	local peak copied others
 	load_device nvme
 	must_load coherent_pool=4M || return
+	others=$(cat "$SWIOTLB/io_tlb_used")
 	echo 0 >"$SWIOTLB/io_tlb_used_hiwater"
 	run_fio "$@" || fail_with "the load failed"
 	peak=$(used)
+	copied=$((($(cat "$SWIOTLB/io_tlb_used_hiwater") - others) * 2))
 	# shellcheck disable=SC2059
-	printf "# $row" "$1" "$2" "$3" "$((peak >> 10))" \
-		"$(($(cat "$SWIOTLB/io_tlb_used_hiwater") * 2))" "$((verified >> 20))M"
+	printf "# $row" "$1" "$2" "$3" "$((peak >> 10))" "$copied" "$((verified >> 20))M"
+	[ "$copied" -gt 0 ] || fail_with "nothing passed through swiotlb"
 	must_unload
 	[ "$peak" -gt 0 ] || peak=$PAGE
 	must_load "coherent_pool=$((peak / 1024))K-8M" || return
