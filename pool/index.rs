@@ -5,6 +5,8 @@
 //! Which chunks there are is known to [`table`](super::table), which makes a new index with each
 //! state that it publishes; an index never changes.
 
+use core::ops::Range;
+
 use kernel::{
     alloc::flags::__GFP_ZERO,
     prelude::*, //
@@ -22,6 +24,15 @@ const GRANULE_SHIFT: u32 = 17;
 /// Multiplied by its powers, neighbours get far apart in the upper bits: `GOLDEN_RATIO_32` of
 /// linux/hash.h.
 const GOLDEN_RATIO: u32 = 0x61C8_8647;
+
+/// The granules of a chunk that begins at the address which `start` returns.
+fn granules_of(member: &Member, start: fn(&Member) -> u64) -> Range<u64> {
+    let first = start(member);
+    // CAST: The bytes of a chunk.
+    let last = first.wrapping_add(member.chunk.size().wrapping_sub(1) as u64);
+
+    first >> GRANULE_SHIFT..(last >> GRANULE_SHIFT).wrapping_add(1)
+}
 
 /// The granules that memory of so many bytes touches, at most.
 pub(super) fn granules(size: usize) -> usize {
@@ -56,7 +67,7 @@ impl Index {
     /// # Safety
     ///
     /// The list, or a copy of it, lives as long as the result.
-    pub(super) unsafe fn new(list: &List, start: impl Fn(&Member) -> u64) -> Result<Self> {
+    pub(super) unsafe fn new(list: &List, start: fn(&Member) -> u64) -> Result<Self> {
         let granules = list.granules();
         // Much more than there has to be, so that few share a slot.
         let len = granules
@@ -80,41 +91,53 @@ impl Index {
             this.multiplier = this.multiplier.wrapping_mul(GOLDEN_RATIO);
             this.slots.iter_mut().for_each(|slot| *slot = None);
             // SAFETY: As promised by the caller.
-            if unsafe { this.fill(list, &start) } {
+            if unsafe { this.fill(list, start, true) & this.fill(list, start, false) } {
                 break;
             }
         }
         Ok(this)
     }
 
-    /// Puts all chunks into empty slots, and returns whether none got where another one was first.
+    /// Puts the granules that chunks begin in into empty slots, or all others. Returns whether what
+    /// is in the own slot of each lies in it.
+    ///
+    /// Chunks can be side by side, and share a granule. The one that begins there is to come first:
+    /// the first pages of a chunk are those that are used most.
     ///
     /// # Safety
     ///
     /// As [`new`](Self::new).
-    unsafe fn fill(&mut self, list: &List, start: impl Fn(&Member) -> u64) -> bool {
+    #[inline(never)]
+    unsafe fn fill(&mut self, list: &List, start: fn(&Member) -> u64, first: bool) -> bool {
         let mut apart = true;
 
-        for member in list.zones().iter().flat_map(|members| members.iter()) {
-            let first = start(member);
-            // SAFETY: As promised by the caller.
-            let listed = unsafe { Listed::new(member) };
-            // CAST: The bytes of a chunk.
-            let last = first.wrapping_add(member.chunk.size().wrapping_sub(1) as u64);
+        for members in list.zones() {
+            for member in members.iter() {
+                // SAFETY: As promised by the caller.
+                let listed = unsafe { Listed::new(member) };
+                let mut granules = granules_of(member, start);
+                let second = granules.start.wrapping_add(1);
 
-            for granule in first >> GRANULE_SHIFT..(last >> GRANULE_SHIFT).wrapping_add(1) {
-                apart &= self.insert(granule, listed);
+                if first {
+                    granules.end = second;
+                } else {
+                    granules.start = second;
+                }
+                for granule in granules {
+                    self.insert(granule, listed);
+                    apart &= self
+                        .own(granule)
+                        .is_some_and(|found| granules_of(found, start).contains(&granule));
+                }
             }
         }
         apart
     }
 
-    /// Puts a chunk into the first slot from that of a granule which is empty, and returns whether
-    /// that is the granule's own.
-    fn insert(&mut self, granule: u64, member: Listed) -> bool {
+    /// Puts a chunk into the first slot from that of a granule which is empty.
+    fn insert(&mut self, granule: u64, member: Listed) {
         let mask = self.mask();
-        let own = self.start(granule);
-        let mut at = own;
+        let mut at = self.start(granule);
 
         while let Some(slot) = self.slots.get_mut(at & mask) {
             if slot.is_none() {
@@ -123,7 +146,6 @@ impl Index {
             }
             at = at.wrapping_add(1);
         }
-        at == own
     }
 
     /// The chunk that `addr` most probably lies in, if it lies in any: that in the first slot.
@@ -131,8 +153,14 @@ impl Index {
     /// Any context; takes no lock.
     #[inline(always)]
     pub(super) fn first(&self, addr: u64) -> Option<&Member> {
+        self.own(addr >> GRANULE_SHIFT)
+    }
+
+    /// What is in the slot of a granule.
+    #[inline(always)]
+    fn own(&self, granule: u64) -> Option<&Member> {
         // SAFETY: By the type invariants there are as many slots as what the shift leaves.
-        unsafe { self.slot(self.start(addr >> GRANULE_SHIFT)) }
+        unsafe { self.slot(self.start(granule)) }
     }
 
     /// Where the search for a granule starts.
