@@ -313,9 +313,7 @@ impl Allocator {
 
         // What it took, and put back as it found a page taken, may have been found full meanwhile.
         for index in 0..words_of(self.pages) {
-            let has_room = read_once(self.word(index)) != usize::MAX;
-
-            if has_room && read_once(&self.open) & group(index) == 0 {
+            if read_once(self.word(index)) != usize::MAX {
                 self.open(index);
             }
         }

@@ -22,6 +22,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
+            Acquire,
             Atomic,
             Full,
             Relaxed, //
@@ -286,10 +287,14 @@ impl Pool {
 
     /// The most bytes that were out since [`reset_hiwater`](Self::reset_hiwater).
     pub(crate) fn hiwater(&self) -> usize {
-        read_once(&self.hiwater).max(count::bytes(read_once(&self.peak)))
+        // In this order: who lets a peak begin anew has noted it before.
+        let peak = count::bytes(self.peak.load(Acquire));
+
+        peak.max(read_once(&self.hiwater))
     }
 
-    /// What is out now is the peak from here on.
+    /// What is out now is the peak from here on. The worker may note an earlier one if it looks at
+    /// this very moment.
     pub(crate) fn reset_hiwater(&self) {
         self.restart_peak();
         self.hiwater.store(0, Relaxed);
@@ -302,11 +307,17 @@ impl Pool {
     }
 
     /// Keeps the peak in mind, and lets it begin anew.
+    #[inline(never)]
     fn restart_peak(&self) {
-        let peak = count::bytes(self.peak.xchg(0, Full));
+        loop {
+            let peak = read_once(&self.peak);
 
-        raise(&self.hiwater, peak);
-        raise(&self.recent_peak, peak);
+            raise(&self.hiwater, count::bytes(peak));
+            raise(&self.recent_peak, count::bytes(peak));
+            if self.peak.cmpxchg(peak, 0, Full).is_ok() {
+                break;
+            }
+        }
         raise(&self.peak, read_once(&self.used) & !UNPINNED);
     }
 

@@ -173,6 +173,25 @@ fn a_peak_beside_a_peak() {
 }
 
 #[test]
+fn a_peak_beside_who_reads_it() {
+    explore("a peak beside who reads it", bounded(24, 3), || {
+        let counted = Counted::new(64);
+
+        counted.take(3).expect("the module is there");
+        counted.give_back(3);
+        let other = counted.clone();
+        let thread = spawn(move || {
+            other.pool.take_peak();
+        });
+
+        assert_eq!(counted.pool.hiwater(), 3 * PAGE_SIZE, "there was more");
+        thread.join().unwrap();
+        assert_eq!(counted.pool.hiwater(), 3 * PAGE_SIZE, "there was more");
+        counted.check();
+    });
+}
+
+#[test]
 fn a_peak_beside_a_look() {
     explore("a peak beside a look", bounded(24, 3), || {
         let counted = Counted::new(64);
