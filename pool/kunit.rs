@@ -7,10 +7,7 @@
 use kernel::{
     bindings,
     io::PhysAddr,
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -33,10 +30,7 @@ use super::{
 };
 
 use crate::{
-    memory::{
-        chunk::Chunk,
-        set_memory::fault_injection, //
-    },
+    memory::set_memory::fault_injection,
     plan::{
         zones::{
             PerZone,
@@ -127,28 +121,6 @@ mod tests {
         assert!(freed);
         assert_eq!(used(&pools), 0);
         assert_eq!(used(&others), 0);
-        Ok(())
-    }
-
-    #[test]
-    fn finds_the_first_page_of_each_chunk_at_once() -> Result {
-        let pools = pools_in(ONE, false)?;
-        let pool = dma32(&pools)?;
-
-        // Side by side where memory is remapped.
-        for _ in 0..8 {
-            let chunk = Chunk::of_pages(Zone::Dma32, (128 << 10 >> PAGE_SHIFT).max(1))?;
-
-            pools.table.add(pool, chunk, true)?;
-        }
-        let guard = rcu::read_lock();
-        let chunks = pools.table.read(&guard);
-
-        for member in chunks.of(Zone::Dma32) {
-            let found = chunks.likely_at_virt(member.chunk.virt());
-
-            assert!(found.is_some_and(|(found, page)| core::ptr::eq(found, &**member) && page == 0));
-        }
         Ok(())
     }
 

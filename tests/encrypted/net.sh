@@ -11,7 +11,7 @@
 . "$DIR/shadow.sh"
 start
 
-megabytes=8
+if is_debug_kernel; then megabytes=1; else megabytes=8; fi
 # The address at which QEMU answers with what it got
 echo_server=/dev/tcp/10.0.2.100/7
 

@@ -15,6 +15,7 @@ use kernel::{
         explore,
         spawn, //
     },
+    machine,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -198,4 +199,33 @@ fn a_chunk_that_goes_beside_who_finds_nothing() {
             tables.check(1);
         },
     );
+}
+
+/// Not explored: nobody else is there.
+#[test]
+fn the_first_page_of_each_chunk_at_once() {
+    machine::reset();
+    let mut list = List::default();
+    let pool = Pool::new(Zone::Dma32, 64 * PAGE_SIZE, false, &mut list);
+    let pool = pool.ok().flatten().expect("there is memory");
+
+    // Each other one begins in the granule of 32 pages in which the one before it ends.
+    for pages in [48, 16, 48, 16, 48, 16] {
+        let chunk = Chunk::new(Zone::Dma32, std::iter::once(pages), false);
+
+        list.push(&pool, chunk.expect("there is memory"), true)
+            .expect("there is memory");
+    }
+    let table = Arc::pin_init(Table::new(list), GFP_KERNEL).expect("there is memory");
+    let guard = rcu::read_lock();
+    let chunks = table.read(&guard);
+
+    for (number, member) in chunks.of(Zone::Dma32).iter().enumerate() {
+        let found = chunks.likely_at_virt(member.chunk.virt());
+
+        assert!(
+            found.is_some_and(|(found, page)| std::ptr::eq(found, &**member) && page == 0),
+            "chunk {number} is not found at once"
+        );
+    }
 }
