@@ -205,6 +205,7 @@ start_trace() {
 	echo counter >$TRACING/trace_clock
 	echo 16384 >$TRACING/buffer_size_kb
 	echo >$TRACING/trace
+	echo 1 >$TRACING/tracing_on
 	echo 1 >$EVENTS/enable
 }
 
