@@ -21,7 +21,6 @@ pub(crate) fn read_once<T: AtomicType>(value: &Atomic<T>) -> T {
 }
 
 /// Makes a value at least this large, and returns whether it was less. Any context.
-#[inline(never)]
 pub(crate) fn raise(value: &Atomic<usize>, at_least: usize) -> bool {
     let mut old = read_once(value);
 

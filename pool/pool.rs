@@ -307,7 +307,6 @@ impl Pool {
     }
 
     /// Keeps the peak in mind, and lets it begin anew.
-    #[inline(never)]
     fn restart_peak(&self) {
         loop {
             let peak = read_once(&self.peak);

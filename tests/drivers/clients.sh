@@ -27,10 +27,11 @@ row+='\n'
 
 # As at boot, whatever has grown since.
 fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
-# All goes back but what others need, and nothing moves while it is counted.
+# All goes back but what others need, and nothing moves while it is counted. Each of the
+# twenty tries takes two seconds.
 fresh_builtin_pools() {
 	echo 2 >/proc/sys/vm/drop_caches
-	wait_for 20 steady || fail_with "the pools do not come to rest"
+	wait_for 1 steady || fail_with "the pools do not come to rest"
 }
 # What is added is private again when it is counted as given back.
 steady() {
