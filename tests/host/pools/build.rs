@@ -19,6 +19,7 @@ fn main() {
     for name in [
         "MODULE",
         "CONFIG_DMA_CMA",
+        "CONFIG_DMA_DIRECT_REMAP",
         "CONFIG_ZONE_DMA",
         "CONFIG_ZONE_DMA32",
     ] {

@@ -187,7 +187,26 @@ pub unsafe fn page_to_phys(page: *mut page) -> u64 {
 }
 
 pub unsafe fn page_to_virt(page: *mut page) -> *mut c_void {
-    pages::virt_of(page).cast()
+    pages::linear_of(page).cast()
+}
+
+pub type pgprot_t = c_ulong;
+
+pub unsafe fn dma_pool_pgprot(cc_shared: bool) -> pgprot_t {
+    c_ulong::from(cc_shared)
+}
+
+pub unsafe fn dma_common_contiguous_remap(
+    page: *mut page,
+    size: usize,
+    _prot: pgprot_t,
+    _caller: *const c_void,
+) -> *mut c_void {
+    pages::map(page, size).cast()
+}
+
+pub unsafe fn dma_common_free_remap(virt: *mut c_void, _size: usize) {
+    pages::unmap(virt.cast());
 }
 
 pub unsafe fn arch_dma_prep_coherent(_page: *mut page, _size: usize) {}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory: page frames in a row, with a `struct page` and an address each, and whom they belong to.
+//! Memory: page frames in a row, with a `struct page`, the addresses that they have, whom they belong
+//! to, and who can read them.
 //!
-//! The memory itself is there and may be written to. Blocks are given out lowest first, aligned to
-//! their size. What is given back must have been given out as such.
+//! Blocks are given out lowest first, aligned to their size. What is given back must have been given
+//! out as such, must be mapped nowhere, and private. Only the address of a mapping may be read and
+//! written; that in the linear map names the page.
 
 use std::{
     alloc::{
@@ -25,23 +27,38 @@ const FRAMES: usize = 8192;
 /// Bytes to which the first one is aligned: the largest block.
 const ALIGN: usize = 4 << 20;
 
-/// What a page frame is.
+/// Whom a page frame belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Frame {
-    Free,
-    /// The first of a block of that order that was given out.
+enum Owner {
+    Nobody,
+    /// Somebody who was given a block of that order, of which it is the first.
     Block(u32),
-    /// Another one of such a block.
+    /// The owner of the block in which it lies.
     Rest,
 }
 
+#[derive(Clone, Copy)]
+struct Frame {
+    owner: Owner,
+    /// The first one that is mapped together with it.
+    mapped: Option<usize>,
+    shared: bool,
+}
+
+/// As at boot.
+const FREE: Frame = Frame {
+    owner: Owner::Nobody,
+    mapped: None,
+    shared: false,
+};
+
 struct Memory {
+    /// Of the linear map, behind which the mappings are: each as far from their start.
     base: *mut u8,
     map: *mut page,
     frames: Vec<Frame>,
     out: usize,
     limit: usize,
-    shared: usize,
     decrypt_fails: bool,
     encrypt_fails: bool,
 }
@@ -58,7 +75,7 @@ impl Memory {
         // SAFETY: None of the sizes is 0.
         let (base, map) = unsafe {
             (
-                alloc_zeroed(layout(FRAMES << PAGE_SHIFT)),
+                alloc_zeroed(layout((2 * FRAMES) << PAGE_SHIFT)),
                 alloc_zeroed(layout(FRAMES * size_of::<page>())),
             )
         };
@@ -67,10 +84,9 @@ impl Memory {
         Self {
             base,
             map: map.cast(),
-            frames: vec![Frame::Free; FRAMES],
+            frames: vec![FREE; FRAMES],
             out: 0,
             limit: FRAMES,
-            shared: 0,
             decrypt_fails: false,
             encrypt_fails: false,
         }
@@ -89,11 +105,10 @@ fn with<R>(change: impl FnOnce(&mut Memory) -> R) -> R {
 pub(crate) fn reset() {
     with(|memory| {
         if memory.out != 0 {
-            memory.frames.fill(Frame::Free);
+            memory.frames.fill(FREE);
         }
         memory.out = 0;
         memory.limit = FRAMES;
-        memory.shared = 0;
         memory.decrypt_fails = false;
         memory.encrypt_fails = false;
     });
@@ -111,7 +126,7 @@ pub fn pages_out() -> usize {
 
 /// Pages that are decrypted.
 pub fn shared_pages() -> usize {
-    with(|memory| memory.shared)
+    with(|memory| memory.frames.iter().filter(|frame| frame.shared).count())
 }
 
 /// Makes decryption, encryption, or both fail from now on.
@@ -132,15 +147,17 @@ pub(crate) fn alloc(order: u32) -> *mut page {
         let is_free = |first: &usize| {
             memory.frames[*first..first + count]
                 .iter()
-                .all(|frame| *frame == Frame::Free)
+                .all(|frame| frame.owner == Owner::Nobody)
         };
         let first = (0..FRAMES).step_by(count).find(is_free);
         let Some(first) = first.filter(|_| memory.out + count <= memory.limit) else {
             return core::ptr::null_mut();
         };
 
-        memory.frames[first..first + count].fill(Frame::Rest);
-        memory.frames[first] = Frame::Block(order);
+        for frame in &mut memory.frames[first..first + count] {
+            frame.owner = Owner::Rest;
+        }
+        memory.frames[first].owner = Owner::Block(order);
         memory.out += count;
         memory.map.wrapping_add(first)
     })
@@ -151,20 +168,32 @@ pub(crate) fn split(page: *mut page, order: u32) {
     with(|memory| {
         let first = memory.number(page);
 
-        assert!(memory.frames[first] == Frame::Block(order));
-        memory.frames[first..first + (1 << order)].fill(Frame::Block(0));
+        assert!(memory.frames[first].owner == Owner::Block(order));
+        for frame in &mut memory.frames[first..first + (1 << order)] {
+            frame.owner = Owner::Block(0);
+        }
     });
+}
+
+/// Panics where a rule is broken, once: a second time, by what is dropped meanwhile, would end the
+/// whole program.
+fn check(holds: bool, rule: &str) {
+    assert!(holds || std::thread::panicking(), "{rule}");
 }
 
 pub(crate) fn free(page: *mut page, order: u32) {
     with(|memory| {
         let first = memory.number(page);
 
-        assert!(
-            memory.frames[first] == Frame::Block(order),
-            "a block that is not out"
+        check(
+            memory.frames[first].owner == Owner::Block(order),
+            "a block that is not out",
         );
-        memory.frames[first..first + (1 << order)].fill(Frame::Free);
+        for frame in &mut memory.frames[first..first + (1 << order)] {
+            check(frame.mapped.is_none(), "a page is freed, and is mapped");
+            check(!frame.shared, "a page is freed, and is shared");
+            frame.owner = Owner::Nobody;
+        }
         memory.out -= 1 << order;
     });
 }
@@ -173,21 +202,60 @@ pub(crate) fn phys_of(page: *mut page) -> u64 {
     with(|memory| (memory.number(page) << PAGE_SHIFT) as u64)
 }
 
-pub(crate) fn virt_of(page: *mut page) -> *mut u8 {
+pub(crate) fn linear_of(page: *mut page) -> *mut u8 {
     with(|memory| memory.base.wrapping_add(memory.number(page) << PAGE_SHIFT))
+}
+
+/// Maps so many bytes.
+pub(crate) fn map(page: *mut page, size: usize) -> *mut u8 {
+    if allowed().is_err() {
+        return core::ptr::null_mut();
+    }
+    with(|memory| {
+        let first = memory.number(page);
+
+        for frame in &mut memory.frames[first..first + size.div_ceil(1 << PAGE_SHIFT)] {
+            assert!(frame.mapped.is_none(), "mapped twice");
+            frame.mapped = Some(first);
+        }
+        memory.base.wrapping_add((FRAMES + first) << PAGE_SHIFT)
+    })
+}
+
+/// Unmaps what begins there.
+pub(crate) fn unmap(virt: *mut u8) {
+    with(|memory| {
+        let first = ((virt as usize - memory.base as usize) >> PAGE_SHIFT) - FRAMES;
+
+        assert!(
+            memory.frames[first].mapped == Some(first),
+            "no mapping begins there"
+        );
+        for frame in &mut memory.frames[first..] {
+            if frame.mapped != Some(first) {
+                break;
+            }
+            frame.mapped = None;
+        }
+    });
 }
 
 /// Decrypts pages, or encrypts them again.
 pub(crate) fn convert(addr: usize, pages: usize, decrypt: bool) -> i32 {
     with(|memory| {
-        assert!(addr.wrapping_sub(memory.base as usize) < FRAMES << PAGE_SHIFT);
+        let first = addr.wrapping_sub(memory.base as usize) >> PAGE_SHIFT;
+
+        assert!(first < FRAMES, "not in the linear map");
         if decrypt && memory.decrypt_fails || !decrypt && memory.encrypt_fails {
             return -5;
         }
-        if decrypt {
-            memory.shared += pages;
-        } else {
-            memory.shared -= pages;
+        for frame in &mut memory.frames[first..first + pages] {
+            assert!(
+                frame.owner != Owner::Nobody,
+                "converted by who does not own it"
+            );
+            assert!(frame.shared != decrypt, "converted to what it is");
+            frame.shared = decrypt;
         }
         0
     })
