@@ -6,7 +6,7 @@
 # Variables given on the command line are in the scripts' environment.
 VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
 
-.PHONY: help run shell kdump kernel modules modules_install check test soak mutants docs bench \
+.PHONY: help run shell kdump kernel modules modules_install check test soak torture mutants docs bench \
 	packages crash-kernel-test series clean
 
 help:
@@ -42,6 +42,11 @@ test:
 ## make soak     what is long and finds rare things; HOURS= repeats it so long
 soak:
 	@scripts/test --soak
+
+## make torture  every CPU presses the pools while all that can happen to them does
+##               MINUTES=10  how long   SEED=  of an earlier run, for the same choices
+torture:
+	@scripts/test torture
 
 ## make mutants  puts known faults in, one at a time; shows which test catches each
 mutants:

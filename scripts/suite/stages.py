@@ -25,6 +25,7 @@ from .ways import (
     matrix,
     matrix_of_c,
     pytest,
+    torture,
 )
 
 
@@ -139,7 +140,7 @@ STAGES = (
     # What takes itself for an encrypted guest
     Stage("drivers encrypted", "test",          "encrypted",    drivers("encrypted", *ENCRYPTED)),
     Stage("matrix encrypted", "test",           "encrypted",    matrix("encrypted", "--table", "tests/matrix/boots-encrypted.table")),
-    Stage("kselftest encrypted", "test",        "encrypted",    kselftest("encrypted", 1800, scripts="contract.sh conversions.sh")),
+    Stage("kselftest encrypted", "test",        "encrypted",    kselftest("encrypted", 1800, scripts="contract.sh conversions.sh torture.sh")),
     # What is long and finds rare things
     Stage("drivers encrypted-builtin", "soak",  "encrypted-builtin", drivers("encrypted-builtin", *ENCRYPTED)),
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
@@ -153,6 +154,10 @@ STAGES = (
     Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("torture",         "soak",            "plain",        torture("plain")),
+    Stage("torture encrypted", "soak",          "encrypted",    torture("encrypted")),
+    Stage("torture debug",   "soak",            "debug",        torture("debug")),
+    Stage("torture arm64",   "soak",            "arm64",        torture("arm64", "--device-tree", HIGH_CMA)),
     Stage("bursts",          "soak",            "plain",        ktap_command("bursts", "--ktap")),
     Stage("bench called",    "soak",            "plain builtin-called stock", bench("plain", "--called", "x86_64")),
     Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),

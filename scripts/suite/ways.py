@@ -220,6 +220,25 @@ def kselftest(
     return run
 
 
+def torture(variant: str, *options: str) -> Callable[[Path], Results]:
+    """torture.sh of these on four CPUs, for MINUTES= (10), with the choices of SEED= (any)."""
+    minutes = os.environ.get("MINUTES") or "10"
+    seed = os.environ.get("SEED") or str(int(time.time()))
+
+    def run(directory: Path) -> Results:
+        for name, value in (("MINUTES", minutes), ("SEED", seed)):
+            if not value.isdecimal():
+                raise Broken(f"{name}={value}: wanted is a whole number")
+        # The last round may be long where the kernel checks all that it does.
+        timeout = 60 * int(minutes) + 1800
+        settings = f"MINUTES={minutes} SEED={seed}"
+        options_here = ("--cpus", "4", *options)
+        way = kselftest(variant, timeout, *options_here, scripts="torture.sh", settings=settings)
+        return way(directory)
+
+    return run
+
+
 def parameters(variant: str) -> str:
     """Those of the kernel that tests/kselftest is run on."""
     special = TOP / "tests/kselftest" / f"cmdline.{variant.partition('-')[0]}"

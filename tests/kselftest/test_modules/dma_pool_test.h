@@ -50,6 +50,8 @@ enum dpt_context {
 	DPT_STOPPED,
 };
 
+enum dpt_call_kind { DPT_ALLOC, DPT_FREE, DPT_CALL_KINDS };
+
 /* Flags of a test, printed by the file "list" */
 #define DPT_IMPROVEMENT	BIT(0)	/* kernel/dma/pool.c is known to fail it */
 #define DPT_CRASH	BIT(1)	/* ... with an oops: not to be run there */
@@ -159,6 +161,11 @@ void dpt_disown(const struct dpt_block *block, u32 owner);
 /* stress.c */
 int dpt_stress_command(char *text);
 void dpt_stress_show(struct seq_file *m);
+
+/* latency.c */
+void dpt_latency_add(enum dpt_call_kind kind, s64 ns, size_t size, const char *where);
+int dpt_latency_command(char *text);
+void dpt_latency_show(struct seq_file *m);
 
 /* replay.c */
 int dpt_replay_command(char *text);

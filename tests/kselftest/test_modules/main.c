@@ -19,6 +19,7 @@
  *           counters; see load.c
  *   stress  write "OPERATIONS SEED": every CPU takes and gives back blocks of
  *           others until so many are done; read: counters; see stress.c
+ *   latency write "reset", read how long the calls of stress took; see latency.c
  *   replay  write "POOL SIZE WORD...", a sequence of requests and frees; read: what
  *           came of each; see replay.c
  *   measure write what is to be measured, read the figures; see measure.c
@@ -191,6 +192,12 @@ static int stress_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static int latency_show(struct seq_file *m, void *unused)
+{
+	dpt_latency_show(m);
+	return 0;
+}
+
 static int replay_show(struct seq_file *m, void *unused)
 {
 	dpt_replay_show(m);
@@ -246,6 +253,7 @@ COMMAND_FOPS(hog, dpt_hog_command, hog_show);
 COMMAND_FOPS(others, dpt_others_command, others_show);
 COMMAND_FOPS(load, dpt_load_command, load_show);
 COMMAND_FOPS(stress, dpt_stress_command, stress_show);
+COMMAND_FOPS(latency, dpt_latency_command, latency_show);
 COMMAND_FOPS(replay, dpt_replay_command, replay_show);
 COMMAND_FOPS(measure, dpt_measure_command, measure_show);
 
@@ -269,6 +277,7 @@ static int __init dpt_init(void)
 	debugfs_create_file("others", 0600, dir, NULL, &others_fops);
 	debugfs_create_file("load", 0600, dir, NULL, &load_fops);
 	debugfs_create_file("stress", 0600, dir, NULL, &stress_fops);
+	debugfs_create_file("latency", 0600, dir, NULL, &latency_fops);
 	debugfs_create_file("replay", 0600, dir, NULL, &replay_fops);
 	debugfs_create_file("measure", 0600, dir, NULL, &measure_fops);
 	debugfs_create_file("list", 0400, dir, NULL, &list_fops);

@@ -10,9 +10,10 @@
  * allocation, where the pools ask whether a device can address a block. A nested
  * operation is one that ran while a level below was inside of the pools.
  *
- * Nothing is judged here.
+ * CPUs may go offline and come back meanwhile. How long calls take that nobody
+ * interrupts is for latency.c. Nothing is judged here.
  */
-#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
@@ -45,7 +46,7 @@ struct stresser {
 	/* Filled by this CPU and emptied by the one that comes before it */
 	struct slot slots[SLOTS];
 	struct stresser *next;
-	unsigned int number;
+	unsigned int cpu;
 	struct task_struct *task;
 	struct hrtimer timer;
 	struct irq_work irq_work;
@@ -55,7 +56,11 @@ struct stresser {
 	u32 owners[LEVELS];
 	bool calling[LEVELS];
 	unsigned long done[LEVELS], refused[LEVELS], nested[LEVELS];
+	/* By any of them, to know who was interrupted */
+	unsigned long begun;
 };
+
+static const char *const level_names[] = { "a task", "a softirq", "a hard interrupt" };
 
 /* By CPU; what a module can have per CPU is less */
 static struct stresser *stressers;
@@ -81,14 +86,20 @@ static void take(struct stresser *s, enum level level)
 	unsigned int order = level == TASK ? max_order : min(max_order, 3U);
 	size_t size = dpt_random_size(rnd, order);
 	bool ask = level < HARDIRQ && prandom_u32_state(rnd) % 8 == 0;
+	unsigned long begun = s->begun;
+	ktime_t start;
 	int ret;
 
 	if (atomic_cmpxchg(&slot->state, EMPTY, BUSY) != EMPTY)
 		return;
 	s->calling[level] = true;
 	barrier();
+	start = ktime_get();
 	ret = dpt_try(&slot->block, wanted, size, __GFP_NOWARN,
 		      ask ? interrupt_here : NULL);
+	if (READ_ONCE(s->begun) == begun)
+		dpt_latency_add(DPT_ALLOC, ktime_sub(ktime_get(), start), size,
+				level_names[level]);
 	barrier();
 	s->calling[level] = false;
 	if (ret) {
@@ -100,7 +111,7 @@ static void take(struct stresser *s, enum level level)
 	}
 	/* Everybody's are different, until each has had a hundred million */
 	slot->owner = (s->owners[level]++ * LEVELS + level) * nr_cpu_ids +
-		      s->number + 1;
+		      s->cpu + 1;
 	dpt_own(&slot->block, slot->owner);
 	s->done[level]++;
 	atomic_set_release(&slot->state, FULL);
@@ -109,6 +120,8 @@ static void take(struct stresser *s, enum level level)
 static void give(struct stresser *s, struct slot *slot, enum level level)
 {
 	struct dpt_block *block = &slot->block;
+	unsigned long begun = s->begun;
+	ktime_t start;
 	bool freed;
 
 	if (atomic_cmpxchg(&slot->state, FULL, BUSY) != FULL)
@@ -116,10 +129,14 @@ static void give(struct stresser *s, struct slot *slot, enum level level)
 	dpt_disown(block, slot->owner);
 	s->calling[level] = true;
 	barrier();
+	start = ktime_get();
 	if (slot->owner & 1)
 		freed = dma_free_from_pool(dpt_dev, block->cpu, block->size);
 	else
 		freed = dma_free_from_pool_page(dpt_dev, block->page, block->size);
+	if (READ_ONCE(s->begun) == begun)
+		dpt_latency_add(DPT_FREE, ktime_sub(ktime_get(), start),
+				block->size, level_names[level]);
 	barrier();
 	s->calling[level] = false;
 	if (!freed)
@@ -133,6 +150,7 @@ static void one_op(struct stresser *s, enum level level)
 	struct rnd_state *rnd = &s->rnd[level];
 	enum level below;
 
+	s->begun++;
 	for (below = TASK; below < level; below++) {
 		if (READ_ONCE(s->calling[below])) {
 			s->nested[level]++;
@@ -198,69 +216,60 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-static void start_timer(void *unused)
+/* On @cpu, when it is there */
+static int start(unsigned int cpu)
 {
-	struct stresser *s = &stressers[smp_processor_id()];
+	struct stresser *s = &stressers[cpu];
+	struct task_struct *task = kthread_create_on_cpu(work, s, cpu, "dpt/%u");
 
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	s->task = task;
+	wake_up_process(task);
 	hrtimer_setup(&s->timer, tick, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	hrtimer_start(&s->timer, us_to_ktime(TIMER_US), HRTIMER_MODE_REL_PINNED_HARD);
+	return 0;
 }
 
-static int start(unsigned int seed)
+/* On @cpu, before it goes; what it has taken is for the one that comes before it */
+static int stop(unsigned int cpu)
 {
-	unsigned int cpu, number = 0, level;
-	struct stresser *prev = NULL;
+	struct stresser *s = &stressers[cpu];
 
-	for_each_online_cpu(cpu) {
+	hrtimer_cancel(&s->timer);
+	kthread_stop(s->task);
+	irq_work_sync(&s->irq_work);
+	flush_work(&s->work);
+	return 0;
+}
+
+static void prepare(unsigned int seed)
+{
+	struct stresser *prev = &stressers[cpumask_last(cpu_possible_mask)];
+	unsigned int cpu, level;
+
+	for_each_possible_cpu(cpu) {
 		struct stresser *s = &stressers[cpu];
 
-		s->number = number++;
-		s->next = &stressers[cpumask_first(cpu_online_mask)];
-		if (prev)
-			prev->next = s;
+		s->cpu = cpu;
+		prev->next = s;
 		prev = s;
 		for (level = TASK; level < LEVELS; level++)
 			prandom_seed_state(&s->rnd[level],
 					   (u64)seed << 16 | cpu << 2 | level);
 		s->irq_work = IRQ_WORK_INIT_HARD(hardirq_op);
 		INIT_WORK(&s->work, softirq_op);
-		s->task = kthread_create_on_cpu(work, s, cpu, "dpt/%u");
-		if (IS_ERR(s->task)) {
-			int ret = PTR_ERR(s->task);
-
-			s->task = NULL;
-			return ret;
-		}
 	}
-	for_each_online_cpu(cpu) {
-		wake_up_process(stressers[cpu].task);
-		smp_call_function_single(cpu, start_timer, NULL, true);
-	}
-	return 0;
 }
 
-/* Stops all that start() has started, and gives back what is still out */
-static void stop(bool timers)
+/* Gives back what is still out */
+static void give_all(void)
 {
 	unsigned int cpu, i;
 
-	for_each_online_cpu(cpu) {
-		struct stresser *s = &stressers[cpu];
-
-		if (!s->task)
-			continue;
-		if (timers)
-			hrtimer_cancel(&s->timer);
-		kthread_stop(s->task);
-		irq_work_sync(&s->irq_work);
-		flush_work(&s->work);
-	}
-	for_each_online_cpu(cpu) {
-		struct stresser *s = &stressers[cpu];
-
+	for_each_possible_cpu(cpu)
 		for (i = 0; i < SLOTS; i++)
-			give(s, &s->slots[i], TASK);
-	}
+			give(&stressers[cpu], &stressers[cpu].slots[i], TASK);
 }
 
 static void sum_up(void)
@@ -270,7 +279,7 @@ static void sum_up(void)
 	done = 0;
 	refused = 0;
 	memset(nested, 0, sizeof(nested));
-	for_each_online_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		for (level = TASK; level < LEVELS; level++) {
 			done += READ_ONCE(stressers[cpu].done[level]);
 			refused += READ_ONCE(stressers[cpu].refused[level]);
@@ -281,23 +290,20 @@ static void sum_up(void)
 
 static int stress(unsigned long operations, unsigned int seed)
 {
-	int ret;
+	int ret, state;
 
-	cpus_read_lock();
-	ret = start(seed);
-	if (!ret) {
-		/* Pools that never have anything are no reason to go on for ever */
-		do {
-			if (msleep_interruptible(10))
-				ret = -EINTR;
-			sum_up();
-		} while (!ret && done + refused / 4 < operations);
-		stop(true);
-	} else {
-		stop(false);
-	}
+	prepare(seed);
+	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, DPT_NAME ":cpus", start, stop);
+	if (state < 0)
+		return state;
+	/* Pools that never have anything are no reason to go on for ever */
+	do {
+		ret = msleep_interruptible(10) ? -EINTR : 0;
+		sum_up();
+	} while (!ret && done + refused / 4 < operations);
+	cpuhp_remove_state(state);
+	give_all();
 	sum_up();
-	cpus_read_unlock();
 	return ret;
 }
 
