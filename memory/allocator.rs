@@ -9,17 +9,15 @@
 //! never crosses a word, so that looking at the words in order finds the place that
 //! `gen_pool_first_fit_order_align()` finds.
 //!
-//! Where the memory comes from is the business of [`super::chunk`]; nothing here touches it.
+//! Which words are worth a look is a hint: [`hint`](super::hint). What others want to know of the
+//! bitmap is in [`occupancy`](super::occupancy). Where the memory comes from is the business of
+//! [`super::chunk`]; nothing here touches it.
 //!
 //! - Any context, no lock. A free is a release and an allocation an acquire of the same word, so
 //!   that what one owner wrote comes before what the next one writes.
 //! - `avail` of the chunk counts only what `gen_pool` itself hands out: more than a word. Which way
 //!   a block takes depends on its size alone, so that it goes back the way it came.
 //! - Bits beyond the last page are set from the start. `gen_pool` never looks at them.
-//! - `open` is a hint that says which words may have a free page. Who fills a word clears its bit,
-//!   and sets it again if the word has room by then; who frees in a full word sets it. Both by a
-//!   full barrier, so that no word with room stays without its bit. But it may for a moment, hence
-//!   [`Allocator::alloc_anywhere`] for those who found nothing.
 //!
 //! C header: [`include/linux/genalloc.h`](srctree/include/linux/genalloc.h)
 
@@ -43,25 +41,27 @@ use kernel::{
     sync::atomic::{
         Acquire,
         Atomic,
-        Full,
         Relaxed,
         Release, //
     },
 };
 
-use super::bits::{
-    largest_block,
-    lowest_clear,
-    mask,
-    words_of,
-    Run,
-    WORD, //
-};
 use crate::sync::read_once;
 
-/// Words that one bit of the hint stands for, as a shift: all words of the largest block of the
-/// page allocator have one.
-pub(super) const GROUP_SHIFT: u32 = bindings::MAX_PAGE_ORDER.saturating_sub(2 * WORD.ilog2());
+use super::{
+    bits::{
+        lowest_clear,
+        mask,
+        words_of,
+        Run,
+        WORD, //
+    },
+    hint::{
+        first_word,
+        group_of,
+        Hint, //
+    },
+};
 
 // The first words share the cache line of the header, which vmalloc aligns to a page.
 const _: () = assert!(offset_of!(bindings::gen_pool_chunk, bits) % size_of::<usize>() == 0);
@@ -79,9 +79,9 @@ pub(crate) struct NotOut;
 ///   the only chunk it has, and has a bit for each of `pages` pages.
 /// - The bits of the last word beyond `pages` are set.
 pub(crate) struct Allocator {
+    /// Words that may have a free page.
+    pub(super) hint: Hint,
     chunk: NonNull<bindings::gen_pool_chunk>,
-    /// Words that may have a free page: bit `n` stands for those from `n << GROUP_SHIFT`.
-    open: Atomic<usize>,
     pages: usize,
     pub(super) pool: NonNull<bindings::gen_pool>,
 }
@@ -138,9 +138,7 @@ impl Allocator {
         // INVARIANT: The pool is ours, and the chunk is the one it has; the bits follow.
         let this = Self {
             chunk,
-            open: Atomic::new(mask(
-                (words_of(pages).wrapping_sub(1) >> GROUP_SHIFT).wrapping_add(1),
-            )),
+            hint: Hint::new(words_of(pages)),
             pages,
             pool,
         };
@@ -160,7 +158,7 @@ impl Allocator {
 
     /// Word `index` of the bitmap, which has one of that number.
     #[inline(always)]
-    fn word(&self, index: usize) -> &Atomic<usize> {
+    pub(super) fn word(&self, index: usize) -> &Atomic<usize> {
         debug_assert!(index < words_of(self.pages));
         // SAFETY: By the type invariants the chunk is valid and has a bit for each page; the
         // callers only pass words of it. `gen_pool` accesses them atomically, too.
@@ -181,13 +179,13 @@ impl Allocator {
     /// Any context; takes no lock.
     #[inline(always)]
     pub(crate) fn alloc_page(&self) -> Option<(usize, bool)> {
-        let open = read_once(&self.open);
+        let open = self.hint.bits();
 
         if open == 0 {
             return None;
         }
-        // CAST: A bit number. The first of the words that the bit stands for may be full.
-        let index = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+        // Of a group of several words it may be full, and another one not.
+        let index = first_word(open);
         let word = self.word(index);
         let old = read_once(word);
         let bit = lowest_clear(old);
@@ -202,22 +200,15 @@ impl Allocator {
         Some((page, new == usize::MAX))
     }
 
-    /// Whether the hint says that no page is free. It may lag behind.
-    #[inline(always)]
-    pub(crate) fn seems_full(&self) -> bool {
-        read_once(&self.open) == 0
-    }
-
     /// As [`alloc_page`](Self::alloc_page), for a run of pages. Looks at one word only.
     #[inline(always)]
     pub(crate) fn alloc_run(&self, run: &Run) -> Option<(usize, bool)> {
-        let open = read_once(&self.open);
+        let open = self.hint.bits();
 
         if open == 0 {
             return None;
         }
-        // CAST: A bit number.
-        let index = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+        let index = first_word(open);
         let word = self.word(index);
         let old = read_once(word);
         let bit = run.place(old)?;
@@ -238,7 +229,7 @@ impl Allocator {
     /// Any context; takes no lock. Not NMI where `cmpxchg` is not NMI-safe.
     #[inline(never)]
     pub(crate) fn alloc(&self, count: usize) -> Option<usize> {
-        self.alloc_in(count, read_once(&self.open))
+        self.alloc_in(count, self.hint.bits())
     }
 
     /// As [`alloc`](Self::alloc), without the hint, which lags behind for a moment.
@@ -255,9 +246,9 @@ impl Allocator {
         let words = words_of(self.pages);
 
         while open != 0 {
-            let first = (open.trailing_zeros() as usize) << GROUP_SHIFT;
+            let group = group_of(first_word(open));
 
-            for index in first..words.min(group_end(first)) {
+            for index in group.start..words.min(group.end) {
                 if let Some(bit) = self.alloc_in_word(index, &run) {
                     return Some(index.wrapping_mul(WORD).wrapping_add(bit));
                 }
@@ -274,8 +265,8 @@ impl Allocator {
 
         loop {
             let Some(bit) = run.place(old) else {
-                if old == usize::MAX && read_once(&self.open) & group(index) != 0 {
-                    self.close(index);
+                if old == usize::MAX && self.hint.is_open(index) {
+                    self.close_word(index.wrapping_mul(WORD));
                 }
                 return None;
             };
@@ -284,7 +275,7 @@ impl Allocator {
             match word.cmpxchg(old, new, Acquire) {
                 Ok(_) => {
                     if new == usize::MAX {
-                        self.close(index);
+                        self.close_word(index.wrapping_mul(WORD));
                     }
                     return Some(bit as usize);
                 }
@@ -314,7 +305,7 @@ impl Allocator {
         // What it took, and put back as it found a page taken, may have been found full meanwhile.
         for index in 0..words_of(self.pages) {
             if read_once(self.word(index)) != usize::MAX {
-                self.open(index);
+                self.hint.open(index);
             }
         }
         (addr != 0).then(|| addr.wrapping_sub(start) >> PAGE_SHIFT)
@@ -371,20 +362,6 @@ impl Allocator {
         Some(old == usize::MAX)
     }
 
-    /// Says that the word of a page is full, if it is.
-    #[cold]
-    pub(crate) fn close_word(&self, page: usize) {
-        if !self.group_has_room(page / WORD) {
-            self.close(page / WORD);
-        }
-    }
-
-    /// Says that the word of a page has a free one.
-    #[cold]
-    pub(crate) fn open_word(&self, page: usize) {
-        self.open(page / WORD);
-    }
-
     /// Clears these bits of a word, if all are set.
     #[inline(always)]
     fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
@@ -402,31 +379,9 @@ impl Allocator {
         }
         // Of several who free in a full word, one finds it full.
         if old == usize::MAX {
-            self.open(index);
+            self.hint.open(index);
         }
         Ok(())
-    }
-
-    /// Whether [`free`](Self::free) would take these pages back, as far as can be told while others
-    /// free. Any context; takes no lock.
-    #[cold]
-    pub(crate) fn is_out(&self, first: usize, count: usize) -> bool {
-        count.checked_next_power_of_two().is_some_and(|aligned| {
-            count != 0
-                && first & aligned.wrapping_sub(1) == 0
-                && first < self.pages
-                && count <= self.pages.wrapping_sub(first)
-                && self.all_out(first, count)
-        })
-    }
-
-    /// Whether all of these pages are out. They are aligned, and pages of the chunk.
-    fn all_out(&self, first: usize, count: usize) -> bool {
-        (0..words_of(count)).all(|n| {
-            let bits = mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD)) << (first % WORD);
-
-            !read_once(self.word((first / WORD).wrapping_add(n))) & bits == 0
-        })
     }
 
     /// Gives back more pages than a word has, which begin with word `index`.
@@ -450,38 +405,25 @@ impl Allocator {
         Ok(())
     }
 
-    /// Says that word `index` is full.
+    /// Says that the word of a page is full, if it is.
     #[cold]
-    fn close(&self, index: usize) {
-        if GROUP_SHIFT != 0 && self.group_has_room(index) {
-            return;
-        }
-        self.change_hint(|open| open & !group(index));
-        // Who freed a page meanwhile may have seen the bit before it was cleared.
-        if self.group_has_room(index) {
-            self.open(index);
-        }
+    #[inline(never)]
+    pub(crate) fn close_word(&self, page: usize) {
+        self.hint
+            .close(page / WORD, || self.group_has_room(page / WORD));
     }
 
-    /// Says that word `index` may have a free page.
+    /// Says that the word of a page has a free one.
     #[cold]
-    fn open(&self, index: usize) {
-        self.change_hint(|open| open | group(index));
+    pub(crate) fn open_word(&self, page: usize) {
+        self.hint.open(page / WORD);
     }
 
     fn group_has_room(&self, index: usize) -> bool {
-        let first = index >> GROUP_SHIFT << GROUP_SHIFT;
-        let end = words_of(self.pages).min(group_end(first));
+        let group = group_of(index);
 
-        (first..end).any(|index| read_once(self.word(index)) != usize::MAX)
-    }
-
-    fn change_hint(&self, change: impl Fn(usize) -> usize) {
-        let mut old = read_once(&self.open);
-
-        while let Err(now) = self.open.cmpxchg(old, change(old), Full) {
-            old = now;
-        }
+        (group.start..words_of(self.pages).min(group.end))
+            .any(|index| read_once(self.word(index)) != usize::MAX)
     }
 
     /// Takes all pages, if none is out.
@@ -496,38 +438,6 @@ impl Allocator {
         // They are out: whoever claims them gives them back.
         let _ = self.free(0, self.pages);
     }
-
-    /// Returns whether no page is out, as far as can be told while others allocate and free.
-    pub(crate) fn is_idle(&self) -> bool {
-        (0..words_of(self.pages)).all(|index| {
-            let left = self.pages.wrapping_sub(index.wrapping_mul(WORD));
-
-            read_once(self.word(index)) == !mask(left.min(WORD))
-        })
-    }
-
-    /// Pages that are not out, as far as can be told while others allocate and free.
-    #[cfg(any(CONFIG_DMA_POOL_RUST_KUNIT_TEST, CONFIG_DEBUG_FS))]
-    pub(crate) fn free_pages(&self) -> usize {
-        (0..words_of(self.pages))
-            .map(|index| read_once(self.word(index)).count_zeros() as usize)
-            .sum()
-    }
-
-    /// Pages of the largest block that can be had, as far as can be told while others allocate and
-    /// free.
-    pub(crate) fn largest_free(&self) -> usize {
-        let mut largest = 0;
-        let mut start = 0usize;
-
-        for page in 0..self.pages {
-            if read_once(self.word(page / WORD)) & 1 << (page % WORD) != 0 {
-                largest = largest.max(largest_block(start, page));
-                start = page.wrapping_add(1);
-            }
-        }
-        largest.max(largest_block(start, self.pages))
-    }
 }
 
 impl Drop for Allocator {
@@ -541,16 +451,4 @@ impl Drop for Allocator {
         // nothing is allocated from it.
         unsafe { bindings::gen_pool_destroy(self.pool.as_ptr()) };
     }
-}
-
-/// The bit of the hint that stands for word `index`.
-#[inline(always)]
-fn group(index: usize) -> usize {
-    1 << ((index >> GROUP_SHIFT) & (WORD - 1))
-}
-
-/// The first word after those that the same bit of the hint stands for as `first`.
-#[inline(always)]
-fn group_end(first: usize) -> usize {
-    first.wrapping_add(1 << GROUP_SHIFT)
 }

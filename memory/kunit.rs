@@ -16,10 +16,10 @@ mod tests {
     use crate::memory::{
         allocator::{
             Allocator,
-            NotOut,
-            GROUP_SHIFT, //
+            NotOut, //
         },
-        bits::WORD, //
+        bits::WORD,
+        hint::GROUP_SHIFT, //
     };
 
     /// Where the pages would be; nobody touches them.
