@@ -88,9 +88,9 @@ ENCRYPTED = [
     [*GUEST, *TABLE, "--devices", "none", *NET, "net.sh"],
     [*("--append", "cc_emulate=host coherent_pool=0"), *TABLE, *NVME, "host.sh"],
 ]
-# Where KASAN and lockdep look on, and with more than ten minutes of it. It says how much NVMe needs.
 NEEDS = [*GUEST, "--append", "swiotlb=force,track_hiwater", *TABLE, *NVME, "needs.sh"]
-SLOWLY = [["--timeout", "3000", *row] for row in (*ENCRYPTED, NEEDS)]
+# Where KASAN and lockdep look on, and with more than ten minutes of it.
+SLOWLY = [["--timeout", "3000", *row] for row in ENCRYPTED]
 # Ten minutes of verified I/O.
 LONG = [
     [*SMALL, *NVME, "--timeout", "1800", "clients.sh"],
@@ -143,6 +143,7 @@ STAGES = (
     Stage("kselftest encrypted", "test",        "encrypted",    kselftest("encrypted", 1800, scripts="contract.sh conversions.sh torture.sh")),
     # What is long and finds rare things
     Stage("drivers encrypted-builtin", "soak",  "encrypted-builtin", drivers("encrypted-builtin", *ENCRYPTED)),
+    Stage("needs encrypted", "soak",            "encrypted",    drivers("encrypted", NEEDS)),
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
     Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *SLOWLY)),
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),

@@ -10,6 +10,8 @@
 # kernel these are a few of the combinations.
 
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=tests/kselftest/shadow.sh
+. "$DIR/shadow.sh"
 start module
 
 # What is run: "TITLE|STATE|FRESH|PARAMETERS", c for the C pools. A pool is in several
@@ -76,10 +78,11 @@ count_row() {
 
 declare -A status said dirty
 run_row() { # TITLE STATE FRESH PARAMETERS
-	local title=$1 state=$2 fresh=$3 parameters=$4 i line at_start loads=0
+	local title=$1 state=$2 fresh=$3 parameters=$4 i line at_start loads=0 complaints
 	local -a words
 	status=() said=() dirty=()
 	reasons=()
+	complaints=$(! is_encrypted || shadow complaints)
 	if [ "$parameters" != c ]; then
 		read -r -a words <<<"$parameters"
 		must_load ${words[@]+"${words[@]}"} || loads=1
@@ -120,6 +123,8 @@ run_row() { # TITLE STATE FRESH PARAMETERS
 		[ $loads != 0 ] || must_unload
 		[ -z "${dirty[$SCRIPT: $title]:-}${dirty[all]:-}" ] ||
 			fail_with "log: ${dirty[$SCRIPT: $title]:-}${dirty[all]:-}"
+		# Of these, the log has the first few of a boot alone.
+		! is_encrypted || expect_equal "the number of complaints" "$(shadow complaints)" "$complaints"
 		report "$title: loads and unloads"
 	fi
 }
