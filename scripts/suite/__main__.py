@@ -27,12 +27,14 @@ from typing import TextIO
 from . import manifest
 from .ktap import Results
 from .stages import STAGES, Stage
-from .ways import TOP, VERBOSE, Broken, kernel, search_consoles, stop
+from .ways import TOP, VERBOSE, Broken, kernel, number, search_consoles, stop
 
 SHOWN_FAILURES = 20
 SUMMARY_WIDTH = 240
 KSELFTEST = "selftests: rust_dma_pool: "
 UPDATE = "--update-manifest"
+HOURS = number("HOURS", 0.0)
+JOBS = max(1, number("JOBS", 2))
 # A result of KTAP, which comes after the test's reasons.
 FAILED = re.compile(r"[# ]*not ok \d")
 
@@ -118,7 +120,7 @@ def select(arguments: list[str]) -> list[Stage]:
 def turn(stages: list[Stage], total: Results) -> list[str]:
     """Builds what the stages need and runs each once; returns a line for each that failed."""
     failures = []
-    jobs = 1 if VERBOSE else int(os.environ.get("JOBS") or 2)
+    jobs = 1 if VERBOSE else JOBS
     waiting = list(stages)
     runs = {}
     with ThreadPoolExecutor(1) as builder, ThreadPoolExecutor(jobs) as executor:
@@ -171,7 +173,7 @@ def main() -> int:
 
 def run_all(stages: list[Stage], total: Results) -> int:
     """Runs turns of the stages as long as was asked for, and sums up."""
-    end = time.monotonic() + 3600 * float(os.environ.get("HOURS") or 0)
+    end = time.monotonic() + 3600 * HOURS
     failures = turn(stages, total)
     while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
         failures += turn(stages, total)

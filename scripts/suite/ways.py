@@ -44,6 +44,16 @@ class Broken(Exception):
     """A stage could not be run, or did not end as it should."""
 
 
+def number(variable: str, default: float) -> float:
+    """What a person set a variable to: a number of the default's kind, or the end of the run."""
+    text = os.environ.get(variable) or str(default)
+    whole = isinstance(default, int)
+    if not re.fullmatch(r"\d+" if whole else r"\d+(\.\d+)?", text):
+        kind = "whole number" if whole else "number"
+        sys.exit(f"test: {variable}={text} is not accepted; it takes a {kind}")
+    return type(default)(text)
+
+
 def call(argv: list[str], log: Path, stderr: bool = False, **variables: str) -> int:
     """Runs a command with its stdout (and stderr) in log; shows that it goes on."""
     environment = {**os.environ, **variables, "DMA_POOL_CONSOLES": str(log.parent)}
@@ -222,21 +232,12 @@ def kselftest(
 
 def torture(variant: str, *options: str) -> Callable[[Path], Results]:
     """torture.sh of these on four CPUs, for MINUTES= (10), with the choices of SEED= (any)."""
-    minutes = os.environ.get("MINUTES") or "10"
-    seed = os.environ.get("SEED") or str(int(time.time()))
-
-    def run(directory: Path) -> Results:
-        for name, value in (("MINUTES", minutes), ("SEED", seed)):
-            if not value.isdecimal():
-                raise Broken(f"{name}={value}: wanted is a whole number")
-        # The last round may be long where the kernel checks all that it does.
-        timeout = 60 * int(minutes) + 1800
-        settings = f"MINUTES={minutes} SEED={seed}"
-        options_here = ("--cpus", "4", *options)
-        way = kselftest(variant, timeout, *options_here, scripts="torture.sh", settings=settings)
-        return way(directory)
-
-    return run
+    minutes, seed = number("MINUTES", 10), number("SEED", int(time.time()))
+    # The last round may be long where the kernel checks all that it does.
+    timeout = 60 * minutes + 1800
+    settings = f"MINUTES={minutes} SEED={seed}"
+    options = ("--cpus", "4", *options)
+    return kselftest(variant, timeout, *options, scripts="torture.sh", settings=settings)
 
 
 def parameters(variant: str) -> str:

@@ -46,6 +46,13 @@ CASES = [
         "there is no /nonexistent/qemu: name one with QEMU=",
     ),
     (["make", "kdump"], {"VARIANT": "arm64"}, "arm64 is for arm64"),
+    (
+        ["make", "torture"],
+        {"MINUTES": "ten"},
+        "MINUTES=ten is not accepted; it takes a whole number",
+    ),
+    (["make", "torture"], {"SEED": "-1"}, "SEED=-1 is not accepted; it takes a whole number"),
+    (["make", "soak"], {"HOURS": "1h"}, "HOURS=1h is not accepted; it takes a number"),
     (["make", "shell"], {}, "a shell needs a terminal"),
 ]
 

@@ -15,6 +15,7 @@
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
+#include <linux/ktime.h>
 #include <linux/mmzone.h>
 #include <linux/prandom.h>
 #include <linux/seq_file.h>
@@ -163,7 +164,7 @@ int dpt_stress_command(char *text);
 void dpt_stress_show(struct seq_file *m);
 
 /* latency.c */
-void dpt_latency_add(enum dpt_call_kind kind, s64 ns, size_t size, const char *where);
+void dpt_latency_add(enum dpt_call_kind kind, ktime_t start, size_t size);
 int dpt_latency_command(char *text);
 void dpt_latency_show(struct seq_file *m);
 

@@ -10,8 +10,8 @@
  * allocation, where the pools ask whether a device can address a block. A nested
  * operation is one that ran while a level below was inside of the pools.
  *
- * CPUs may go offline and come back meanwhile. How long calls take that nobody
- * interrupts is for latency.c. Nothing is judged here.
+ * CPUs may go offline and come back meanwhile. How long calls take is for latency.c.
+ * Nothing is judged here.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
@@ -56,11 +56,7 @@ struct stresser {
 	u32 owners[LEVELS];
 	bool calling[LEVELS];
 	unsigned long done[LEVELS], refused[LEVELS], nested[LEVELS];
-	/* By any of them, to know who was interrupted */
-	unsigned long begun;
 };
-
-static const char *const level_names[] = { "a task", "a softirq", "a hard interrupt" };
 
 /* By CPU; what a module can have per CPU is less */
 static struct stresser *stressers;
@@ -86,7 +82,6 @@ static void take(struct stresser *s, enum level level)
 	unsigned int order = level == TASK ? max_order : min(max_order, 3U);
 	size_t size = dpt_random_size(rnd, order);
 	bool ask = level < HARDIRQ && prandom_u32_state(rnd) % 8 == 0;
-	unsigned long begun = s->begun;
 	ktime_t start;
 	int ret;
 
@@ -97,9 +92,7 @@ static void take(struct stresser *s, enum level level)
 	start = ktime_get();
 	ret = dpt_try(&slot->block, wanted, size, __GFP_NOWARN,
 		      ask ? interrupt_here : NULL);
-	if (READ_ONCE(s->begun) == begun)
-		dpt_latency_add(DPT_ALLOC, ktime_sub(ktime_get(), start), size,
-				level_names[level]);
+	dpt_latency_add(DPT_ALLOC, start, size);
 	barrier();
 	s->calling[level] = false;
 	if (ret) {
@@ -120,7 +113,6 @@ static void take(struct stresser *s, enum level level)
 static void give(struct stresser *s, struct slot *slot, enum level level)
 {
 	struct dpt_block *block = &slot->block;
-	unsigned long begun = s->begun;
 	ktime_t start;
 	bool freed;
 
@@ -134,9 +126,7 @@ static void give(struct stresser *s, struct slot *slot, enum level level)
 		freed = dma_free_from_pool(dpt_dev, block->cpu, block->size);
 	else
 		freed = dma_free_from_pool_page(dpt_dev, block->page, block->size);
-	if (READ_ONCE(s->begun) == begun)
-		dpt_latency_add(DPT_FREE, ktime_sub(ktime_get(), start),
-				block->size, level_names[level]);
+	dpt_latency_add(DPT_FREE, start, block->size);
 	barrier();
 	s->calling[level] = false;
 	if (!freed)
@@ -150,7 +140,6 @@ static void one_op(struct stresser *s, enum level level)
 	struct rnd_state *rnd = &s->rnd[level];
 	enum level below;
 
-	s->begun++;
 	for (below = TASK; below < level; below++) {
 		if (READ_ONCE(s->calling[below])) {
 			s->nested[level]++;
