@@ -55,12 +55,13 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    fn new(list: List) -> Result<Self> {
+    #[inline(never)]
+    fn new(list: List) -> Result<KBox<Self>> {
         // SAFETY: The list is part of the result, and dropped last.
         let first = |zone| Some(unsafe { Listed::new(list.zones.get(zone).first()?) });
 
         // INVARIANT: All of it is of `list`.
-        Ok(Self {
+        let this = Self {
             first: PerWantedZone::new(first),
             // CAST: Of the same size.
             // SAFETY: As above.
@@ -69,7 +70,9 @@ impl Chunks {
             // SAFETY: As above.
             by_phys: unsafe { Index::new(&list, |member| member.chunk.phys()) }?,
             list,
-        })
+        };
+
+        Ok(KBox::new(this, GFP_KERNEL)?)
     }
 
     /// The first chunk of a pool; `None` if there is no such pool.
@@ -135,7 +138,7 @@ impl Table {
     pub(crate) fn new(list: List) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             // INVARIANT: The box is owned by this object from here on.
-            current: Atomic::new(KBox::into_raw(KBox::new(Chunks::new(list)?, GFP_KERNEL)?)),
+            current: Atomic::new(KBox::into_raw(Chunks::new(list)?)),
             update <- new_mutex!((), "dma_pool_table"),
         })
     }
@@ -166,7 +169,7 @@ impl Table {
         let size = chunk.size();
 
         list.push(pool, chunk, is_added)?;
-        let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
+        let new = Chunks::new(list)?;
 
         // Who is told of the memory has to find it, and who is served from it takes it off.
         pool.size.add(size, Relaxed);
@@ -198,7 +201,7 @@ impl Table {
         for member in current.of(pool.zone).iter().rev().filter(can_go) {
             // First what may fail.
             let list = current.list.without(Some(member))?;
-            let new = KBox::new(Chunks::new(list)?, GFP_KERNEL)?;
+            let new = Chunks::new(list)?;
 
             if !member.chunk.claim() {
                 continue;
@@ -216,6 +219,7 @@ impl Table {
     }
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
+    #[inline(never)]
     fn replace(&self, new: KBox<Chunks>) {
         let old = self.current.load(Relaxed);
 

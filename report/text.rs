@@ -104,6 +104,7 @@ impl Text {
         &self.0
     }
 
+    #[inline(never)]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             // What does not fit is cut.
