@@ -35,11 +35,11 @@ use crate::{
         Block,
         Pools, //
     },
+    published::Published,
     report::{
         failure::bad_free,
         trace, //
-    },
-    Published, //
+    }, //
 };
 
 /// Creates the pools of a plan, which `setup.rs` has made, and lets them serve.
@@ -169,7 +169,9 @@ unsafe fn settle(
     unsettled: usize,
 ) -> *mut bindings::page {
     // It fails for modules alone.
-    let _ = entry::settle(virt, size, unsettled);
+    //
+    // SAFETY: The block is of pools that never go.
+    let _ = unsafe { entry::settle(virt, size, unsettled) };
 
     // SAFETY: As promised by the caller.
     unsafe { zeroed(Block { virt, page, size }, cpu_addr) }

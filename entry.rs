@@ -29,6 +29,7 @@ use crate::{
         },
         Block, //
     },
+    published,
     report::failure::Failure,
 };
 
@@ -59,12 +60,23 @@ pub(crate) fn take_run(
 }
 
 /// As [`Pools::settle`](crate::pool::Pools::settle), for what [`take_page`] or [`take_run`] took.
-pub(crate) fn settle(virt: NonNull<u8>, size: usize, unsettled: usize) -> Result<(), Failure> {
+///
+/// # Safety
+///
+/// As [`published::latest`].
+pub(crate) unsafe fn settle(
+    virt: NonNull<u8>,
+    size: usize,
+    unsettled: usize,
+) -> Result<(), Failure> {
     let guard = rcu::read_lock();
+    // Not those that serve: if they do no more, the module cannot be pinned, and has to have the
+    // block back.
+    //
+    // SAFETY: As promised by the caller.
+    let pools = unsafe { published::latest(&guard) };
 
-    crate::pools(&guard).map_or(Ok(()), |pools| {
-        pools.settle(&guard, virt.as_ptr() as usize, size, unsettled)
-    })
+    pools.settle(&guard, virt.as_ptr() as usize, size, unsettled)
 }
 
 /// Finds memory for a page, as [`Pools::alloc_page`](crate::pool::Pools::alloc_page).

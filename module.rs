@@ -28,14 +28,14 @@ use crate::{
         Block,
         Pools, //
     },
+    published::Published,
     report::{
         failure::{
             self,
             Failure, //
         },
         trace, //
-    },
-    Published, //
+    }, //
 };
 
 /// What the DMA layer calls while this module provides the pools.
@@ -144,7 +144,7 @@ pub(crate) fn unpin() {
 ///
 /// # Safety
 ///
-/// As [`entry::alloc`]; `cpu_addr` is valid for writes. Under RCU.
+/// As [`entry::alloc`]; `cpu_addr` is valid for writes. Under RCU until it returns.
 unsafe extern "C" fn alloc(
     dev: *mut bindings::device,
     size: usize,
@@ -210,7 +210,7 @@ unsafe fn alloc_run_or_more(
 ///
 /// # Safety
 ///
-/// `cpu_addr` is valid for writes.
+/// `cpu_addr` is valid for writes. Under RCU, which has not ended since the block was taken.
 #[cold]
 unsafe fn settle(
     virt: NonNull<u8>,
@@ -219,7 +219,8 @@ unsafe fn settle(
     cpu_addr: *mut *mut c_void,
     unsettled: usize,
 ) -> *mut bindings::page {
-    match entry::settle(virt, size, unsettled) {
+    // SAFETY: As promised by the caller.
+    match unsafe { entry::settle(virt, size, unsettled) } {
         Ok(()) => {
             // SAFETY: As promised by the caller.
             unsafe { cpu_addr.write(virt.as_ptr().cast()) };

@@ -2,9 +2,10 @@
 
 //! The atomic DMA pools of Linux, `kernel/dma/pool.c`, in Rust.
 //!
-//! This file publishes the pools to those who ask for memory, and takes them away again. The rest:
+//! This file names the parts:
 //!
 //! - [`entry`]: what the DMA layer asks for, in our terms;
+//! - [`published`]: the pools that serve, and from when to when;
 //! - `module.rs` with `module_params.rs`, or `builtin.rs` with `builtin_param.rs` and the crate of
 //!   `setup.rs`: what differs between a module and built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
@@ -15,29 +16,8 @@
 //! - [`report`]: what people see, in the log, in debugfs and in traces;
 //! - [`sync`]: what the `kernel` crate's atomics lack.
 
-use core::ptr::null_mut;
-
 #[cfg(MODULE)]
 use kernel::prelude::*;
-use kernel::sync::{
-    atomic::{
-        Atomic,
-        Relaxed,
-        Release, //
-    },
-    rcu,
-    Arc,
-    ArcBorrow, //
-};
-
-use crate::{
-    pool::{
-        growth,
-        shrinker::Shrinker,
-        Pools, //
-    },
-    sync::read_once,
-};
 
 #[cfg(not(MODULE))]
 mod builtin;
@@ -56,6 +36,7 @@ mod platform;
 #[cfg(MODULE)]
 mod policy;
 mod pool;
+mod published;
 mod report;
 mod sync;
 
@@ -73,6 +54,7 @@ use module::{
 };
 #[cfg(all(MODULE, CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
 use module_params::debug_wanted;
+use published::pools;
 
 #[cfg(MODULE)]
 module! {
@@ -87,50 +69,3 @@ module! {
 /// The prefix of lines in the log; in a module, `module!` defines it.
 #[cfg(not(MODULE))]
 const __LOG_PREFIX: &[u8] = b"rust_dma_pool\0";
-
-/// The pools that serve requests; NULL while there are none.
-///
-/// They are those of the one [`Published`].
-static POOLS: Atomic<*mut Pools> = Atomic::new(null_mut());
-
-/// Pools that serve requests, for as long as this object lives. There is one at a time.
-struct Published {
-    pools: Arc<Pools>,
-    /// Taken away before the worker is stopped, which it starts.
-    shrinker: Option<Shrinker>,
-}
-
-impl Published {
-    fn new(pools: Arc<Pools>) -> Self {
-        POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
-        Self {
-            shrinker: Shrinker::new(&pools),
-            pools,
-        }
-    }
-}
-
-impl Drop for Published {
-    /// Process context; sleeps. No block is out.
-    fn drop(&mut self) {
-        POOLS.store(null_mut(), Relaxed);
-        rcu::synchronize_rcu();
-        drop(self.shrinker.take());
-        // Nobody is left who could start it.
-        growth::stop(&self.pools);
-    }
-}
-
-/// The pools, if they serve.
-#[inline(always)]
-fn pools(_guard: &rcu::Guard) -> Option<ArcBorrow<'_, Pools>> {
-    let pools = read_once(&POOLS);
-
-    if pools.is_null() {
-        return None;
-    }
-    // SAFETY: The pointer is that of an `Arc`, which is not dropped before a grace period has
-    // passed since it was replaced; the guard holds that off. What it points to was written before
-    // it was published, with a release.
-    Some(unsafe { ArcBorrow::from_raw(pools) })
-}

@@ -2,12 +2,12 @@
 
 //! The pools on this machine: their own files, on a stand-in for the `kernel` crate.
 //!
-//! What is here is the module without its edges: `memory/`, `pool/`, `plan/`, `report/`. Below that
-//! is a machine of numbers (`kernel/`). Two kinds of tests use them:
+//! What is here is the module without its edges: `entry.rs`, `published.rs`, `memory/`, `pool/`,
+//! `plan/`, `report/`. Below that is a machine of numbers (`kernel/`). Two kinds of tests use them:
 //!
 //! - explorations by loom, of all interleavings of a few threads and of what weak memory shows
-//!   them: `src/memory/` of one chunk, `src/pool/` of counts and of the table. Each says what it
-//!   explores and what has to hold. Interrupts are calls at each access to an atomic;
+//!   them: `src/memory/` of one chunk, `src/pool/` of counts and of the table, `src/serving.rs` of
+//!   pools that come and go. Each says what it explores and what has to hold. Interrupts are calls at each access to an atomic;
 //! - random sequences of requests, frees, growth and shrinking, beside a simple model of pages, with
 //!   allocations that fail: `src/pool/sequences.rs`.
 //!
@@ -29,8 +29,13 @@ mod pool {
 }
 
 #[expect(dead_code, reason = "tests use a part of it")]
+#[path = "../../../../entry.rs"]
+mod entry;
+#[expect(dead_code, reason = "tests use a part of it")]
 #[path = "../../../../plan/mod.rs"]
 mod plan;
+#[path = "../../../../published.rs"]
+mod published;
 #[expect(dead_code, reason = "tests use a part of it")]
 #[path = "../../../../report/mod.rs"]
 mod report;
@@ -38,24 +43,17 @@ mod report;
 mod sync;
 
 mod module;
+mod serving;
 
-use kernel::{
-    explore::Bounds,
-    sync::{
-        rcu,
-        ArcBorrow, //
+use kernel::explore::Bounds;
+
+use self::{
+    module::{
+        pin,
+        unpin, //
     },
+    published::pools,
 };
-
-use self::module::{
-    pin,
-    unpin, //
-};
-
-/// The pools that serve: none. Tests ask pools of their own.
-fn pools(_guard: &rcu::Guard) -> Option<ArcBorrow<'_, pool::Pools>> {
-    None
-}
 
 /// Explorations in which a thread is stopped so many times where it need not, or as often as
 /// `EXPLORE=` says.
