@@ -12,15 +12,22 @@ from pathlib import Path
 
 KSELFTEST = Path(__file__).resolve().parents[2] / "tests/kselftest"
 
-# A console that another CPU takes over in the middle of a line prints it again.
-REPLAYED = re.compile(r"[^\n]*\n\*\* replaying previous printk message \*\*\r?\n")
+# A console that another CPU takes over in the middle of a line prints it again, unless only the
+# end of the line was left.
+REPLAYED = re.compile(r"([^\r\n]*)\r?\n\*\* replaying previous printk message \*\*\r?\n")
+
+
+def once(begun: re.Match) -> str:
+    """What stays of a line that may be printed again: as many lines as before."""
+    is_again = begun.string.startswith(begun[1], begun.end())
+    return "\n\n" if is_again else f"{begun[1]}\n\n"
 
 
 def complaints(text: str) -> list[str]:
     """Returns the unexpected lines, each with its number and the test that was running."""
     judge = ["awk", "-f", KSELFTEST / "log.awk", "-v", f"complaints={KSELFTEST / 'complaints'}"]
     # A guest that dies may leave any bytes.
-    log = REPLAYED.sub("\n\n", text.replace("\0", "")).encode(errors="replace")
+    log = REPLAYED.sub(once, text.replace("\0", "")).encode(errors="replace")
     done = subprocess.run(judge, input=log, stdout=subprocess.PIPE, check=False)
     lines = done.stdout.decode(errors="replace").splitlines()
     if done.returncode not in (0, 1) or bool(lines) != (done.returncode == 1):

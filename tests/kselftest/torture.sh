@@ -4,7 +4,7 @@
 # All that can happen to the pools, at the same time: every CPU presses them (stress.sh
 # has the same alone) while the module comes and goes, memory is short, pools grow and
 # shrink, CPUs go offline, figures are read and, where memory is encrypted, conversions
-# fail. In rounds with a choice of these, for MINUTES (default: four rounds). SEED is
+# fail. In rounds with a choice of these, for MINUTES, and until each has happened. SEED is
 # where the random numbers begin; the same one makes the same choices, though never the
 # same interleavings. Ends with how long calls took, beside the C pools.
 
@@ -116,10 +116,12 @@ round() {
 	must_pass orders_process
 }
 
-rounds() { # FUNCTION SECONDS
-	local end=$((SECONDS + $2)) number=0 reached
-	while [ ${#reasons[@]} = 0 ] && { [ $number -lt 4 ] || [ $SECONDS -lt $end ]; }; do
-		"$1" $number
+rounds() { # FUNCTION SECONDS WHAT-HAS-TO-HAPPEN...
+	local function=$1 end=$((SECONDS + $2)) number=0 reached what
+	shift 2
+	while [ ${#reasons[@]} = 0 ] && { [ $number -lt 4 ] || [ $SECONDS -lt $end ] ||
+		{ [ $number -lt 40 ] && ! has_happened "$@"; }; }; do
+		"$function" $number
 		number=$((number + 1))
 	done
 	reached=${total[operations]}
@@ -128,8 +130,16 @@ rounds() { # FUNCTION SECONDS
 		"${total[refused]} requests got nothing; handed out twice ${total[twice]}, dirty" \
 		"${total[dirty]}, overwritten ${total[overwritten]}, not taken back ${total[not_taken]}"
 	[ "$reached" -gt 0 ] || fail_with "no operation"
+	for what; do
+		msg "$what: $(count_of "$what")"
+		has_happened "$what" || fail_with "nothing happened: $what"
+	done
 	sed 's/^/# /' "$TEST/latency"
 	echo reset >"$TEST/latency"
+}
+has_happened() { # WHAT...
+	local what
+	for what; do [ -s "$tally/$what" ] || return 1; done
 }
 
 quiet_round() { round "$1"; }
@@ -142,7 +152,7 @@ c_pools() {
 wild_round() {
 	local with
 	local -a chosen=(comings)
-	for with in pressure hotplug readings $(! is_encrypted || echo conversions); do
+	for with in "${beside_all[@]}"; do
 		[ "$1" != 0 ] && [ $((RANDOM % 2)) = 0 ] || chosen+=("$with")
 	done
 	if is_encrypted; then
@@ -154,13 +164,19 @@ wild_round() {
 	fi
 }
 rust_pools() {
-	local what
 	total=()
-	rounds wild_round $((minutes * 54))
-	for what in insmod refused pressure hotplug readings $(! is_encrypted || echo conversions); do
-		msg "$what: $(count_of "$what")"
-		[ "$(count_of "$what")" -gt 0 ] || fail_with "nothing happened: $what"
-	done
+	if cpus_can_go; then
+		beside_all+=(hotplug)
+	else
+		msg "the CPUs of this machine cannot go offline"
+	fi
+	! is_encrypted || beside_all+=(conversions)
+	rounds wild_round $((minutes * 54)) insmod refused "${beside_all[@]}"
+}
+beside_all=(pressure readings)
+cpus_can_go() {
+	local cpu=/sys/devices/system/cpu/cpu1/online
+	{ echo 0 >$cpu && echo 1 >$cpu; } 2>/dev/null
 }
 
 msg "SEED=$seed repeats this"
