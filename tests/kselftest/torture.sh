@@ -45,10 +45,9 @@ comings() { # PARAMETERS
 		if ! loaded; then
 			# shellcheck disable=SC2086 # words
 			load $1 && note insmod
-		elif unload; then
-			note rmmod
 		else
-			note refused
+			if unload; then note rmmod; else note refused; fi
+			touch "$tally/turn"
 		fi
 		sleep "0.0$((RANDOM % 10))"
 	done
@@ -98,15 +97,19 @@ press() {
 
 # One round: NUMBER, and the names of what goes on beside it.
 round() {
-	local number=$1 with
+	local number=$1 with bursts=0
 	local -a beside=()
 	shift
-	rm -f "$tally/stop"
+	rm -f "$tally/stop" "$tally/turn"
 	for with; do
 		"$with" "${parameters[number % ${#parameters[@]}]}" &
 		beside+=($!)
 	done
-	press "${orders[RANDOM % ${#orders[@]}]}" $((seed + number))
+	# Until the module was there with all CPUs at work, which can take several bursts.
+	until [ $bursts -ge 20 ] || { [ $bursts -gt 0 ] && { [ $# = 0 ] || [ -e "$tally/turn" ]; }; }; do
+		press "${orders[RANDOM % ${#orders[@]}]}" $((seed + number))
+		bursts=$((bursts + 1))
+	done
 	touch "$tally/stop"
 	[ $# = 0 ] || wait "${beside[@]}"
 	! is_encrypted || echo 0 >"$SHADOW/fail_nth"
