@@ -6,8 +6,8 @@
 # their combinations. What the C pools are known to fail is listed as XFAIL
 # with its name; a test that claims to be such an improvement and passes on C
 # fails here, and so does one that fails on C in another way than it is known to.
-# ROWS=REGEX picks some of the rows below by their title; on a debug
-# kernel these are a few of the combinations.
+# ROWS=REGEX picks some of the rows below by their title; on a debug kernel, and where
+# memory is encrypted, these are a few of the combinations.
 
 . "$(dirname "$0")/functions.sh"
 # shellcheck source=tests/kselftest/shadow.sh
@@ -34,7 +34,7 @@ is_encrypted || rows+="coherent_pool=0|disabled|1|coherent_pool=0
 has_users || rows+="no coherent_pool|missing|1|coherent_pool_size=128K
 "
 
-if is_debug_kernel; then
+if is_debug_kernel || is_encrypted; then
 	ROWS=${ROWS:-'^(C pools|coherent_pool=[057]|several chunks)$'}
 fi
 

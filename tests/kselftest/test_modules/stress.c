@@ -19,6 +19,7 @@
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/smp.h>
@@ -283,14 +284,15 @@ static int stress(unsigned long operations, unsigned int seed)
 
 	prepare(seed);
 	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, DPT_NAME ":cpus", start, stop);
-	if (state < 0)
-		return state;
+	ret = min(state, 0);
+	sum_up();
 	/* Pools that never have anything are no reason to go on for ever */
-	do {
+	while (!ret && done + refused / 4 < operations) {
 		ret = msleep_interruptible(10) ? -EINTR : 0;
 		sum_up();
-	} while (!ret && done + refused / 4 < operations);
-	cpuhp_remove_state(state);
+	}
+	if (state >= 0)
+		cpuhp_remove_state(state);
 	give_all();
 	sum_up();
 	return ret;
