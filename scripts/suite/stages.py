@@ -143,6 +143,7 @@ STAGES = (
     Stage("kselftest encrypted", "test",        "encrypted",    kselftest("encrypted", 1800, scripts="contract.sh conversions.sh torture.sh")),
     # What is long and finds rare things
     Stage("drivers encrypted-builtin", "soak",  "encrypted-builtin", drivers("encrypted-builtin", *ENCRYPTED)),
+    Stage("kselftest encrypted-builtin", "soak", "encrypted-builtin", kselftest("encrypted-builtin", 1800, "--append", "coherent_pool=1M", scripts="contract.sh")),
     Stage("needs encrypted", "soak",            "encrypted",    drivers("encrypted", NEEDS)),
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
     Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *SLOWLY)),
