@@ -23,6 +23,7 @@
 
 use core::{
     mem::offset_of,
+    ops::Range,
     ptr::{
         null_mut,
         NonNull, //
@@ -243,12 +244,9 @@ impl Allocator {
             return self.alloc_large(count);
         }
         let run = Run::new(count)?;
-        let words = words_of(self.pages);
 
         while open != 0 {
-            let group = group_of(first_word(open));
-
-            for index in group.start..words.min(group.end) {
+            for index in self.group(first_word(open)) {
                 if let Some(bit) = self.alloc_in_word(index, &run) {
                     return Some(index.wrapping_mul(WORD).wrapping_add(bit));
                 }
@@ -420,10 +418,15 @@ impl Allocator {
     }
 
     fn group_has_room(&self, index: usize) -> bool {
+        self.group(index)
+            .any(|index| read_once(self.word(index)) != usize::MAX)
+    }
+
+    /// The words for which the hint has the same bit as for this one.
+    fn group(&self, index: usize) -> Range<usize> {
         let group = group_of(index);
 
-        (group.start..words_of(self.pages).min(group.end))
-            .any(|index| read_once(self.word(index)) != usize::MAX)
+        group.start..words_of(self.pages).min(group.end)
     }
 
     /// Takes all pages, if none is out.

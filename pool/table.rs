@@ -219,7 +219,6 @@ impl Table {
     }
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
-    #[inline(never)]
     fn replace(&self, new: KBox<Chunks>) {
         let old = self.current.load(Relaxed);
 

@@ -9,6 +9,8 @@
 # a tenth; SEED where the random numbers begin.
 
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=tests/kselftest/burst.sh
+. "$DIR/burst.sh"
 start module zones
 
 if is_debug_kernel; then ops=${OPS:-5000}; else ops=${OPS:-200000}; fi
@@ -21,17 +23,9 @@ order=6
 size=$((64 * PAGE / 1024))
 [ $size -gt 1024 ] || size=1024
 
-# Sets figures to what the test module has counted.
-declare -A figures
-read_figures() {
-	local words word
-	read -r -a words <"$TEST/stress"
-	for word in "${words[@]}"; do figures[${word%%=*}]=${word#*=}; done
-}
-
 stress() { # OPERATIONS [PARAMETER...]
-	local wanted=$1 left=$1 this_seed=$seed key count
-	local -A total=()
+	local wanted=$1 left=$1 this_seed=$seed count
+	total=()
 	shift
 	if [ $# -gt 0 ]; then
 		must_load "$@" || return
@@ -41,14 +35,7 @@ stress() { # OPERATIONS [PARAMETER...]
 	[ "$(all_sizes)" != "0 0 0" ] || { fail_with "no pools: the C pools need coherent_pool= on the kernel's command line"; return; }
 	while [ "$left" -gt 0 ] && [ ${#reasons[@]} = 0 ]; do
 		count=$((left < round ? left : round))
-		echo "$count $this_seed $order" >"$TEST/stress" || fail_with "it does not run"
-		read_figures
-		for key in "${!figures[@]}"; do
-			total[$key]=$((${total[$key]:-0} + ${figures[$key]}))
-		done
-		for key in twice dirty overwritten not_taken nonsense left; do
-			[ "${figures[$key]}" = 0 ] || fail_with "seed $this_seed: $key ${figures[$key]}"
-		done
+		burst "$count" "$this_seed" "$order"
 		# Nothing is lost: with all that the pools have grown by, every page can be had.
 		tell state=ok
 		must_pass orders_process
@@ -75,11 +62,7 @@ pressed() { # OPERATIONS
 	done &
 	presser=$!
 	for round in {1..25}; do
-		echo "$(($1 / 25)) $((seed + round))" >"$TEST/stress" || fail_with "it does not run"
-		read_figures
-		for key in twice dirty overwritten not_taken nonsense left; do
-			[ "${figures[$key]}" = 0 ] || fail_with "seed $((seed + round)): $key ${figures[$key]}"
-		done
+		burst $(($1 / 25)) $((seed + round)) "$order"
 		# The next burst meets the worker at any point of its work.
 		sleep "0.$((round % 10))$((round % 3))"
 	done

@@ -11,6 +11,8 @@
 . "$(dirname "$0")/functions.sh"
 # shellcheck source=tests/kselftest/shadow.sh
 . "$DIR/shadow.sh"
+# shellcheck source=tests/kselftest/burst.sh
+. "$DIR/burst.sh"
 start module zones
 
 seed=${SEED:-$(date +%s)}
@@ -78,23 +80,6 @@ conversions() {
 	done
 }
 
-# press ORDER SEED: one burst of all CPUs. Adds up total.
-declare -A total=()
-press() {
-	local words word key
-	echo "$ops $2 $1" >"$TEST/stress" || fail_with "it does not run"
-	read -r -a words <"$TEST/stress"
-	for word in "${words[@]}"; do
-		key=${word%%=*}
-		total[$key]=$((${total[$key]:-0} + ${word#*=}))
-		case $key in
-		twice | dirty | overwritten | not_taken | nonsense | left)
-			[ "${word#*=}" = 0 ] || fail_with "seed $2: $word"
-			;;
-		esac
-	done
-}
-
 # One round: NUMBER, and the names of what goes on beside it.
 round() {
 	local number=$1 with bursts=0
@@ -107,7 +92,7 @@ round() {
 	done
 	# Until the module was there with all CPUs at work, which can take several bursts.
 	until [ $bursts -ge 20 ] || { [ $bursts -gt 0 ] && { [ $# = 0 ] || [ -e "$tally/turn" ]; }; }; do
-		press "${orders[RANDOM % ${#orders[@]}]}" $((seed + number))
+		burst "$ops" $((seed + number)) "${orders[RANDOM % ${#orders[@]}]}"
 		bursts=$((bursts + 1))
 	done
 	touch "$tally/stop"
@@ -160,7 +145,8 @@ wild_round() {
 	done
 	if is_encrypted; then
 		expect_warnings 0-999 "CPA VMM failure to convert memory" \
-			expect_warnings 0-999 "leaking" expect_warnings 0-999 "DMA: failed to allocate" \
+			expect_warnings 0-999 "of pool memory that cannot be encrypted again" \
+			expect_warnings 0-999 "DMA: failed to allocate" \
 			round "$1" "${chosen[@]}"
 	else
 		round "$1" "${chosen[@]}"

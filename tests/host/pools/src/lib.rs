@@ -6,8 +6,9 @@
 //! `plan/`, `report/`. Below that is a machine of numbers (`kernel/`). Two kinds of tests use them:
 //!
 //! - explorations by loom, of all interleavings of a few threads and of what weak memory shows
-//!   them: `src/memory/` of one chunk, `src/pool/` of counts and of the table, `src/serving.rs` of
-//!   pools that come and go. Each says what it explores and what has to hold. Interrupts are calls at each access to an atomic;
+//!   them: `src/memory/` of one chunk, `src/pool/` of counts, of the table, and of pools that come and
+//!   go. Each says what it explores and what has to hold. Interrupts are calls at each access to an
+//!   atomic;
 //! - random sequences of requests, frees, growth and shrinking, beside a simple model of pages, with
 //!   allocations that fail: `src/pool/sequences.rs`.
 //!
@@ -43,7 +44,6 @@ mod report;
 mod sync;
 
 mod module;
-mod serving;
 
 use kernel::explore::Bounds;
 

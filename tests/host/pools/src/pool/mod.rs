@@ -5,6 +5,7 @@
 //! - `counts.rs`: explorations of what one pool counts, and of the pin on the module;
 //! - `tables.rs`: explorations of the table, beside readers;
 //! - `names.rs`: explorations of the name of the device that failed;
+//! - `serving.rs`: explorations of pools that begin to serve and cease to;
 //! - `interrupts.rs`: requests in the middle of requests;
 //! - `sequences.rs` with `model.rs`: random sequences of all that happens to pools;
 //! - `failures.rs`: each allocation fails once.
@@ -17,6 +18,7 @@ mod interrupts;
 mod model;
 mod names;
 mod sequences;
+mod serving;
 mod tables;
 
 use kernel::{

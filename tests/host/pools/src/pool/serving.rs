@@ -27,20 +27,17 @@ use crate::{
     bounded,
     entry,
     module,
-    plan::{
-        zones::{
-            PerZone,
-            Zone,
-            ZoneSet, //
-        },
-        Limits,
-        Plan, //
-    },
-    pool::{
-        free::Free,
-        Pools, //
-    },
     published::Published, //
+};
+
+use super::{
+    plan,
+    ONE, //
+};
+
+use crate::pool::{
+    free::Free,
+    Pools, //
 };
 
 /// A module with one pool, of one page.
@@ -57,19 +54,10 @@ impl Module {
     }
 
     fn load(&self) {
-        let limits = Limits {
-            min: PAGE_SIZE,
-            max: PAGE_SIZE,
-        };
-        let zones = ZoneSet::EMPTY.with(Zone::Dma32);
-        let plan = Plan {
-            pools: PerZone::default().map(|zone, (): ()| zones.contains(zone).then_some(limits)),
-            disabled: false,
-            cc_shared: false,
-        };
-        let pools = Pools::new(&plan).expect("there is memory");
+        let pools = Pools::new(&plan(ONE, 1, 1, false));
 
-        self.published.set(Some(Published::new(pools)));
+        self.published
+            .set(Some(Published::new(pools.expect("there is memory"))));
     }
 
     /// Goes, if nobody has pinned it.
