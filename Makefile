@@ -39,7 +39,8 @@ check:
 test:
 	@scripts/test
 
-## make soak     what is long and finds rare things; HOURS= repeats it so long
+## make soak     what is long and finds rare things
+##               HOURS=8  begin nothing more after them; the next run goes on from there
 soak:
 	@scripts/test --soak
 

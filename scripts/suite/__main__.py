@@ -9,12 +9,14 @@ Two stages run at a time (JOBS= says how many): a guest without KVM keeps little
 more than one CPU busy. Kernels are built meanwhile, one after the other in the
 order of the table, and a stage starts as soon as its own are there.
 
---soak runs what is long, in turns, until HOURS= have passed; at least one turn.
+--soak runs what is long, all of it once. With HOURS= it begins nothing more when they have
+passed, and begins again at the first while they have not; the next one goes on from there.
 --update-manifest rewrites the lists of what the STAGEs run from this run; what it
 writes is for a person to look at.
 """
 
 import fcntl
+import math
 import os
 import re
 import shutil
@@ -34,6 +36,8 @@ SUMMARY_WIDTH = 240
 KSELFTEST = "selftests: rust_dma_pool: "
 UPDATE = "--update-manifest"
 HOURS = number("HOURS", 0.0)
+# The stage that a run of --soak did not come to
+NEXT = TOP / "build/soak.next"
 JOBS = max(1, number("JOBS", 2))
 # A result of KTAP, which comes after the test's reasons.
 FAILED = re.compile(r"[# ]*not ok \d")
@@ -117,9 +121,13 @@ def select(arguments: list[str]) -> list[Stage]:
     return [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
 
 
-def turn(stages: list[Stage], total: Results) -> list[str]:
-    """Builds what the stages need and runs each once; returns a line for each that failed."""
-    failures = []
+def turn(
+    stages: list[Stage], total: Results, failures: list[str], end: float = math.inf
+) -> list[Stage]:
+    """Builds what the stages need and runs each once; returns those that had not begun at the end.
+
+    Adds to total, and to failures a line for each that failed.
+    """
     jobs = 1 if VERBOSE else JOBS
     waiting = list(stages)
     runs = {}
@@ -127,13 +135,15 @@ def turn(stages: list[Stage], total: Results) -> list[str]:
         variants = dict.fromkeys(name for stage in stages for name in stage.kernels.split())
         built = {name: builder.submit(kernel, name) for name in variants}
         try:
-            while waiting or runs:
+            while runs or (waiting and time.monotonic() < end):
                 for stage in list(waiting):
-                    if all(built[name].done() for name in stage.kernels.split()):
+                    ready = all(built[name].done() for name in stage.kernels.split())
+                    if ready and len(runs) < jobs and time.monotonic() < end:
                         waiting.remove(stage)
                         runs[executor.submit(run, stage)] = stage
                 building = [future for future in built.values() if not future.done()]
-                done, _ = wait([*runs, *building], return_when=FIRST_COMPLETED)
+                left = max(0.0, end - time.monotonic()) if waiting and end < math.inf else None
+                done, _ = wait([*runs, *building], left or None, FIRST_COMPLETED)
                 for future in done & runs.keys():
                     results, seconds = future.result()
                     stage = runs.pop(future)
@@ -143,10 +153,26 @@ def turn(stages: list[Stage], total: Results) -> list[str]:
                         failures.append(say_again(stage, results))
         except KeyboardInterrupt:
             total.failed.append("interrupted")
-            builder.shutdown(wait=False, cancel_futures=True)
-            executor.shutdown(wait=False, cancel_futures=True)
-            stop()
-    return failures
+        builder.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
+        # What still runs was interrupted, or is a kernel that nothing waits for.
+        stop()
+    return waiting
+
+
+def soak(stages: list[Stage], total: Results, failures: list[str]) -> None:
+    """Turns of the stages for HOURS, from the one that the last run came to; else all once."""
+    begin = NEXT.read_text() if NEXT.exists() else ""
+    place = next((n for n, stage in enumerate(stages) if stage.name == begin), 0)
+    ordered = stages[place:] + stages[:place]
+    if not HOURS:
+        turn(ordered, total, failures)
+        return
+    end = time.monotonic() + 3600 * HOURS
+    while time.monotonic() < end and "interrupted" not in total.failed:
+        left = turn(ordered, total, failures, end)
+        NEXT.write_text((left or ordered)[0].name)
+        print(f"the next one begins with {NEXT.read_text()}")
 
 
 def lock() -> TextIO:
@@ -172,11 +198,12 @@ def main() -> int:
 
 
 def run_all(stages: list[Stage], total: Results) -> int:
-    """Runs turns of the stages as long as was asked for, and sums up."""
-    end = time.monotonic() + 3600 * HOURS
-    failures = turn(stages, total)
-    while "--soak" in sys.argv and time.monotonic() < end and "interrupted" not in total.failed:
-        failures += turn(stages, total)
+    """Runs the stages as often as was asked for, and sums up."""
+    failures: list[str] = []
+    if "--soak" in sys.argv:
+        soak(stages, total, failures)
+    else:
+        turn(stages, total, failures)
     print("".join(f"{line}\n" for line in failures), end="")
     print(total.summary())
     return 1 if total.failed or not total.passed else 0

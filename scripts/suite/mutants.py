@@ -42,7 +42,7 @@ ONE_IN_A_GUEST = ("faults.sh", "conversions.sh")
 
 
 def select(arguments: list[str]) -> list[Mutant]:
-    """Those that were asked for; an unknown name is an error."""
+    """Those that were asked for, by name, number or where; an unknown name is an error."""
     mutants = [read(patch) for patch in sorted(PATCHES.glob("*.patch"))]
     names = [name for name in arguments if not name.startswith("-")]
     for name in arguments:
@@ -56,8 +56,8 @@ def select(arguments: list[str]) -> list[Mutant]:
 
 
 def is_called(mutant: Mutant, name: str) -> bool:
-    """By its name or by its number."""
-    return name in (mutant.name, mutant.name.partition("-")[0])
+    """By its name, by its number, or with all that the same kernel is for."""
+    return name in (mutant.name, mutant.name.partition("-")[0], mutant.where)
 
 
 def host(name: str, crate: str = "tests/host") -> Results:

@@ -38,6 +38,12 @@ class Mutant:
         """Whether the test that has to notice is among them; any is if none is named."""
         return not self.test or any(is_name(name, self.test) for name in names)
 
+    @property
+    def where(self) -> str:
+        """The kernel of those that need one, else "host"."""
+        words = self.caught_by.split()
+        return words[1] if words[:1] in (["kselftest"], ["panics"]) else "host"
+
     def guest(self) -> tuple[str, str] | None:
         """The kernel and the script of those that need a guest."""
         match = SCRIPT.match(self.caught_by)

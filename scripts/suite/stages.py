@@ -162,7 +162,12 @@ STAGES = (
     Stage("torture arm64",   "soak",            "arm64",        torture("arm64", "--device-tree", HIGH_CMA)),
     Stage("bursts",          "soak",            "plain",        ktap_command("bursts", "--ktap")),
     Stage("bench called",    "soak",            "plain builtin-called stock", bench("plain", "--called", "x86_64")),
-    Stage("mutants",         "soak",            "plain builtin arm64", ktap_command("mutants")),
+    Stage("mutants host",    "soak",            "plain",        ktap_command("mutants", "host", "cargo-mutants")),
+    Stage("mutants plain",   "soak",            "plain",        ktap_command("mutants", "plain")),
+    Stage("mutants encrypted", "soak",          "encrypted",    ktap_command("mutants", "encrypted")),
+    Stage("mutants debug",   "soak",            "debug",        ktap_command("mutants", "debug")),
+    Stage("mutants arm64",   "soak",            "arm64",        ktap_command("mutants", "arm64")),
+    Stage("mutants 64k",     "soak",            "arm64-debug",  ktap_command("mutants", "arm64-debug")),
     Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),
     Stage("dma-pools",       "soak",            "plain",        ktap_command("dma-pools-test")),
 )
