@@ -344,6 +344,21 @@ unsafe extern "C" fn free(dev: *mut bindings::device, start: *mut c_void, size: 
         return 1;
     }
     // SAFETY: As promised by the caller.
+    unsafe { free_or_tell(dev, start, size) }
+}
+
+/// Frees all that is not freed at once. Apart from [`free`], which so needs no registers for it.
+///
+/// # Safety
+///
+/// As [`free`].
+#[inline(never)]
+unsafe extern "C" fn free_or_tell(
+    dev: *mut bindings::device,
+    start: *mut c_void,
+    size: usize,
+) -> c_int {
+    // SAFETY: As promised by the caller.
     freed(unsafe { entry::free(dev, start, size) })
 }
 
@@ -361,6 +376,21 @@ unsafe extern "C" fn free_page(
     if !trace::traces_frees() && unsafe { entry::free_page_likely(page, size) } {
         return 1;
     }
+    // SAFETY: As promised by the caller.
+    unsafe { free_page_or_tell(dev, page, size) }
+}
+
+/// As [`free_or_tell`], of a page.
+///
+/// # Safety
+///
+/// As [`free_page`].
+#[inline(never)]
+unsafe extern "C" fn free_page_or_tell(
+    dev: *mut bindings::device,
+    page: *mut bindings::page,
+    size: usize,
+) -> c_int {
     // SAFETY: As promised by the caller.
     freed(unsafe { entry::free_page(dev, page, size) })
 }
