@@ -4,7 +4,7 @@
 # says what it does; how the module is built is in Kbuild.
 
 # Variables given on the command line are in the scripts' environment.
-VARIANT ?= $(if $(filter arm64,$(ARCH)),arm64,plain)
+VARIANT ?= $(or $(if $(filter riscv,$(ARCH)),riscv64),$(filter arm64,$(ARCH)),plain)
 
 .PHONY: help run shell kdump kernel modules modules_install check test soak torture mutants docs bench \
 	packages crash-kernel-test series clean
@@ -107,5 +107,6 @@ clean:
 ##   HOST_TOOLS=1  compilers, QEMU and all else of this machine, not those of scripts/tools
 ##   CMDLINE= kernel parameters     MEM=6G  memory of the guest
 ##   ARCH=arm64  for run, test, bench, shell, kernel: that machine, emulated
+##   ARCH=riscv  for run, shell, kernel: likewise
 ##   V=1      shows everything
 ##   JOBS=    processes of a build, or stages of the tests at a time

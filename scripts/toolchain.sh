@@ -52,6 +52,7 @@ kmake_in() {
 	local flags=(LLVM=1)
 	[ "$(kernel_config "$1" CC_IS_CLANG)" = y ] || flags=()
 	[ "$(kernel_config "$1" ARM64)" != y ] || flags+=(ARCH=arm64)
+	[ "$(kernel_config "$1" RISCV)" != y ] || flags+=(ARCH=riscv)
 	shift
 	"${kernel_make[@]}" ${flags[@]+"${flags[@]}"} "$@"
 }

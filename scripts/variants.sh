@@ -15,7 +15,7 @@
 # fragments of config/, later ones win
 
 variant_table='
-plain   x86_64  patched  module   plain   2240  x86_64 kunit
+plain   x86_64  patched  module   plain   2300  x86_64 kunit
 debug   x86_64  encrypted module  debug   2800  x86_64 debug kunit encrypted
 stock   x86_64  stock    none     plain   2240  x86_64
 part-a  x86_64  part-a   none     plain   2240  x86_64
@@ -24,9 +24,10 @@ builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 builtin-called x86_64 patched builtin plain 2240 x86_64 builtin called
 encrypted         x86_64 encrypted module  plain 2600 x86_64 kunit encrypted
 encrypted-builtin x86_64 encrypted builtin plain 2600 x86_64 encrypted builtin
-arm64         arm64  patched  module   arm64        2000  arm64
-arm64-builtin arm64  patched  builtin  arm64        2000  arm64 builtin
-arm64-debug   arm64  patched  module   arm64-debug  2200  arm64 debug arm64-64k kunit
+arm64         arm64  patched  module   arm64        1900  virt arm64
+arm64-builtin arm64  patched  builtin  arm64        1900  virt arm64 builtin
+arm64-debug   arm64  patched  module   arm64-debug  2100  virt arm64 debug arm64-64k kunit
+riscv64       riscv  patched  module   riscv64      1900  virt riscv64 kunit
 '
 
 variant_names() { awk 'NF { print $1 }' <<<"$variant_table"; }
@@ -36,7 +37,8 @@ default_variant() {
 	case $DMA_POOL_ARCH in
 	'' | x86_64) echo plain ;;
 	arm64) echo arm64 ;;
-	*) die "ARCH=$DMA_POOL_ARCH is not known here; there are x86_64 and arm64" ;;
+	riscv) echo riscv64 ;;
+	*) die "ARCH=$DMA_POOL_ARCH is not known here; there are x86_64, arm64 and riscv" ;;
 	esac
 }
 
@@ -54,17 +56,18 @@ load_variant() {
 
 # kernel_arch KDIR: for the kernel's ARCH=, and for what differs here.
 kernel_arch() {
-	case $(grep -E '^CONFIG_(X86_64|ARM64)=y' "$1/.config" 2>/dev/null) in
+	case $(grep -E '^CONFIG_(X86_64|ARM64|RISCV)=y' "$1/.config" 2>/dev/null) in
 	CONFIG_X86_64=y) echo x86 ;;
 	CONFIG_ARM64=y) echo arm64 ;;
-	*) die "the kernel in $1 is for neither x86_64 nor arm64" ;;
+	CONFIG_RISCV=y) echo riscv ;;
+	*) die "the kernel in $1 is for none of x86_64, arm64 and riscv" ;;
 	esac
 }
 
 # kernel_image KDIR: the file to boot.
 kernel_image() {
 	local image
-	for image in "$1/arch/x86/boot/bzImage" "$1/arch/arm64/boot/Image"; do
+	for image in "$1"/arch/{x86/boot/bzImage,arm64/boot/Image,riscv/boot/Image}; do
 		[ ! -f "$image" ] || { printf '%s\n' "$image"; return; }
 	done
 	die "there is no kernel image in $1: is that kernel built?"

@@ -118,7 +118,10 @@ def select(arguments: list[str]) -> list[Stage]:
     if names:
         return [s for s in STAGES if s.name in names or s.directory().name in names]
     arch = os.environ.get("DMA_POOL_ARCH")
-    return [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
+    chosen = [s for s in STAGES if target in s.targets.split() and arch in (None, "", s.arch)]
+    if not chosen:
+        sys.exit(f"test: ARCH={arch}: no stage of make {target} is for that machine")
+    return chosen
 
 
 def turn(

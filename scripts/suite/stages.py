@@ -41,7 +41,8 @@ class Stage:
     @property
     def arch(self) -> str:
         """ARCH= picks those of one."""
-        return "arm64" if "arm64" in self.kernels else "x86_64"
+        others = {"arm64": "arm64", "riscv64": "riscv"}
+        return next((others[name] for name in others if name in self.kernels), "x86_64")
 
     def directory(self) -> Path:
         """Where all that the stage leaves is kept."""
@@ -53,6 +54,8 @@ SMALL = ["--append", "coherent_pool=128K"]
 # Half an hour each with KASAN; most of the rest is faults.sh.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
 MOST += "figures.sh holders.sh"
+# riscv64 has no ZONE_DMA.
+TWO_ZONES = "contract.sh disabled.sh grow.sh handover.sh cycle.sh kunit.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
 # What the scripts need that can do without a module
 DEBUGGED = "coherent_pool=512K coherent_pool_debug=1"
@@ -156,6 +159,10 @@ STAGES = (
     Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("clippy riscv64",  "soak",            "riscv64",      command("lint", "clippy", "riscv64")),
+    Stage("kselftest riscv64", "soak",          "riscv64",      kselftest("riscv64", 7200, "--device-tree", HIGH_CMA, scripts=TWO_ZONES, settings="OPS=270000")),
+    Stage("drivers riscv64", "soak",            "riscv64",      drivers("riscv64", CLIENTS[0])),
+    Stage("torture riscv64", "soak",            "riscv64",      torture("riscv64", "--device-tree", HIGH_CMA)),
     Stage("torture",         "soak",            "plain",        torture("plain")),
     Stage("torture encrypted", "soak",          "encrypted",    torture("encrypted")),
     Stage("torture debug",   "soak",            "debug",        torture("debug")),

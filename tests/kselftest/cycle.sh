@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The module comes and goes while every CPU allocates and frees, in threads
-# and in interrupts. CYCLES says how often (default 50, on a kernel with KASAN
+# and in interrupts. CYCLES says how often (default 50, on a debug kernel
 # 10). A request may find nobody at home for a moment while the pools change
 # hands; it may not warn, get bad memory, or lose any.
 
 . "$(dirname "$0")/functions.sh"
-start module zones
+start module
 
 if is_debug_kernel; then cycles=${CYCLES:-10}; else cycles=${CYCLES:-50}; fi
 

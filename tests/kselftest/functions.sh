@@ -36,7 +36,6 @@ TEST=$DEBUGFS/dma_pool_test
 PARAMETERS=/sys/module/$NAME/parameters
 KUNIT_FILTER=/sys/module/kunit/parameters/filter_glob
 PAGE=$(getconf PAGESIZE)
-ZONES='kernel dma dma32'
 
 skip_all() { ktap_print_header; ktap_skip_all "$*"; exit "$KSFT_SKIP"; }
 bail() { ktap_exit_fail_msg "$*"; }
@@ -45,7 +44,7 @@ config() { zcat /proc/config.gz 2>/dev/null | grep -q "^CONFIG_$1=$2"; }
 
 # A kernel that finds errors in what is tried, ten to twenty times as slowly: a
 # part of what differs only in numbers is enough there.
-is_debug_kernel() { config KASAN y; }
+is_debug_kernel() { config KASAN y || config PROVE_LOCKING y; }
 
 # --- tests and results ------------------------------------------------------
 
@@ -201,12 +200,14 @@ must_unload() { is_builtin || unload || fail_with "rmmod: $output"; }
 # Pools that are built in are those of the boot, and stay.
 is_builtin() { [ "$MODULE" = builtin ]; }
 
-# start NEED...: what most scripts begin with; module: the module under test.
+# start NEED...: what most scripts begin with; module: the module under test; zones: memory
+# for each pool. Sets ZONES, the pools that there is memory for.
 start() {
 	local need
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	[ -d "$DEBUGFS" ] || skip_all "needs debugfs"
 	mountpoint -q "$DEBUGFS" || mount -t debugfs none "$DEBUGFS" || skip_all "needs debugfs"
+	ZONES=$(populated)
 	for need; do
 		case $need in
 		module)
@@ -214,7 +215,7 @@ start() {
 			! loaded || bail "$NAME is loaded already"
 			;;
 		zones)
-			[ "$(populated)" = "$ZONES" ] ||
+			[ "$ZONES" = 'kernel dma dma32' ] ||
 				skip_all "needs memory in all three zones (5 GiB on x86_64)"
 			;;
 		esac
@@ -227,6 +228,9 @@ start() {
 		trap finish EXIT
 	fi
 }
+
+# needs_pool POOL: for a test that is only about this one.
+needs_pool() { [[ " $ZONES " == *" $1 "* ]] || { skip "there is no memory for a $1 pool"; return 1; }; }
 
 # When a script ends. Who follows may find its standard output busy otherwise.
 finish() {

@@ -5,7 +5,7 @@
 # those in Rust.
 
 . "$(dirname "$0")/functions.sh"
-start module zones
+start module
 
 MAX=$((PAGE << 10))
 LARGEST=$(largest_block)
@@ -85,6 +85,7 @@ oversized() { # PROVIDER
 # Taken back when it cannot be helped: a full zone fails quietly.
 full_zone() { # PROVIDER
 	local round size
+	needs_pool dma || return 0
 	if [ "$1" = rust_pools ]; then
 		# A ceiling above what the zone has, instead of a quarter of it.
 		must_load coherent_pool=kernel:512K,dma:512K-15M,dma32:512K || return
@@ -113,6 +114,7 @@ held_dma() { awk '$5 == "zone=DMA" { split($2, size, "="); n += size[2] } END { 
 # it asked.
 after_failure() { # POOL SIZE
 	local before want=$2
+	needs_pool "$1" || return 0
 	rust_pools 128K || return
 	before=$(all_sizes)
 	! hold 1 "$want" "$1" || fail_with "there was room already"
@@ -166,6 +168,7 @@ resumed() {
 # ZONE_DMA of 16 MiB is the pools' alone. A larger one is everybody's memory, some of
 # which becomes free at any time.
 nobody_else_is_in_dma() {
+	needs_pool dma || return 1
 	[ "$(managed DMA)" -le 16777216 ] || { skip "others use ZONE_DMA, too"; return 1; }
 }
 

@@ -5,13 +5,13 @@
 # threads and in interrupts in the middle of each other, and each page has an owner
 # whose it is alone (test_modules/stress.c, owners.c). No page may be handed out
 # twice, come dirty, be written to by others, or be lost. OPS says how many
-# operations (default 200000, on a kernel with KASAN 5000), of which the C pools get
+# operations (default 200000, on a debug kernel 5000), of which the C pools get
 # a tenth; SEED where the random numbers begin.
 
 . "$(dirname "$0")/functions.sh"
 # shellcheck source=tests/kselftest/burst.sh
 . "$DIR/burst.sh"
-start module zones
+start module
 
 if is_debug_kernel; then ops=${OPS:-5000}; else ops=${OPS:-200000}; fi
 seed=${SEED:-1}

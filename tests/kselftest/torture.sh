@@ -13,7 +13,7 @@
 . "$DIR/shadow.sh"
 # shellcheck source=tests/kselftest/burst.sh
 . "$DIR/burst.sh"
-start module zones
+start module
 
 seed=${SEED:-$(date +%s)}
 RANDOM=$seed

@@ -1,53 +1,63 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# How vm boots an arm64 guest: QEMU's machine "virt", emulated, with a PCI host
-# that does not snoop CPU caches. Sourced by vm, whose variables it uses. The
+# How vm boots an arm64 or riscv64 guest: QEMU's machine "virt", emulated, with a PCI
+# host that does not snoop CPU caches. Sourced by vm, whose variables it uses. The
 # guest's root is made by guest-root; what runs in it first is guest-init.
 # shellcheck disable=SC2154 # set by vm
+
+# Sets what differs between the two. Keys for pointers are the slow part of emulating
+# an arm64 CPU. Of a riscv64 one, Svpbmt lets pages be uncached.
+virt_machine() { # ARCH
+	case $1 in
+	arm64) emulator=qemu-system-aarch64 machine=virt,gic-version=3 cpu=max,pauth-impdef=on console=ttyAMA0 ;;
+	riscv) emulator=qemu-system-riscv64 machine=virt cpu=rv64,svpbmt=on console=ttyS0 ;;
+	esac
+	machine+=${machine_options:+,$machine_options}
+}
 
 # Devices that are coherent never get to the pools, and those of virt are, by
 # the word of its device tree alone. Newer ones say it of the whole machine as well,
 # so that leaving it out of the PCI host changes nothing. What virt emulates of
 # itself for us (files, console) is not on PCI and stays as it is.
 #
-# The bus of limited reach is there for its effect on zones, as on boards that
+# The bus of limited reach is there for its effect on zones, as on arm64 boards that
 # have one: ZONE_DMA is the first GiB of memory, ZONE_DMA32 what follows up to
 # 4 GiB. Without it virt has no ZONE_DMA32.
-device_tree() { # MACHINE FILE
-	qemu-system-aarch64 -M "$1,dumpdtb=$2.virt" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" \
-		-display none >/dev/null 2>&1 || die "QEMU has no machine '$1'; its version is: $(qemu-system-aarch64 --version | head -n 1)"
-	dtc -q -I dtb -O dts "$2.virt" | awk -v nodes="$device_tree_nodes" '
-		/^\tpcie@/ { pcie = 1 }
-		/^\t};/ { pcie = 0 }
-		pcie && sub(/^\t\tdma-coherent;/, "\t\tdma-noncoherent;") { found = 1 }
+device_tree() { # FILE
+	"$emulator" -M "$machine,dumpdtb=$1.virt" -cpu "$cpu" -smp "$cpus" -m "$memory" \
+		-display none >/dev/null 2>&1 || die "QEMU has no machine '$machine'; its version is: $("$emulator" --version | head -n 1)"
+	dtc -q -I dtb -O dts "$1.virt" | awk -v nodes="$device_tree_nodes" '
+		/^\t+pcie?@/ { pci = 1 }
+		/^\t+};/ { pci = 0 }
+		pci && sub(/dma-coherent;/, "dma-noncoherent;") { found = 1 }
 		{ print }
 		END {
 			print "/ { short-bus { compatible = \"simple-bus\"; #address-cells = <2>;"
 			print "#size-cells = <2>; ranges; dma-ranges = <0 0 0 0 0 0x80000000>; };"
 			print nodes " };"
 			exit !found
-		}' | dtc -q -I dts -O dtb -o "$2" - ||
-		die "the device tree of virt is not as expected: no dma-coherent in its pcie node"
+		}' | dtc -q -I dts -O dtb -o "$1" - ||
+		die "the device tree of virt is not as expected: no dma-coherent in the node of its PCI host"
 }
 
 # Sets the array guest, and job, a directory shared with the guest: what it
 # shall run, and the status it ends with.
-arm64_guest() { # KDIR [COMMAND]
-	local root machine=virt,gic-version=3${machine_options:+,$machine_options} number=0 directory words
-	local threads=multi
+virt_guest() { # ARCH KDIR [COMMAND]
+	local emulator machine cpu console
+	local root number=0 directory words threads=multi
 	# Instructions cannot be counted on several CPUs at a time.
 	[ -z "$icount" ] || threads=single
-	# Keys for pointers are the slow part of emulating this CPU.
-	local arm64_cpu=max,pauth-impdef=on
-	root=$("$scripts/guest-root" arm64)
+	virt_machine "$1"
+	root=$("$scripts/guest-root" "${1/riscv/riscv64}")
+	shift
 	job=$(mktemp -d)
-	device_tree "$machine" "$job/device-tree"
+	device_tree "$job/device-tree"
 	cp "$scripts/guest-init" "$job/init"
 	printf '%s\n' "${2:-}" >"$job/command"
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	guest=(qemu-system-aarch64 -nodefaults -display none -no-reboot
-		-M "$machine" -cpu "$arm64_cpu" -smp "$cpus" -m "$memory" -accel "tcg,thread=$threads"
+	guest=("$emulator" -nodefaults -display none -no-reboot
+		-M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory" -accel "tcg,thread=$threads"
 		-kernel "$(kernel_image "$1")" -dtb "$job/device-tree"
 		-fsdev "local,id=root,path=$root,security_model=none,readonly=on"
 		-device virtio-9p-device,fsdev=root,mount_tag=/dev/root
@@ -74,5 +84,5 @@ arm64_guest() { # KDIR [COMMAND]
 		# shellcheck disable=SC2206 # several words each
 		guest+=($words)
 	done
-	guest+=(-append "console=ttyAMA0 panic=-1 rootfstype=9p ro init=/first-program ${append[*]} ${CMDLINE:-}")
+	guest+=(-append "console=$console panic=-1 rootfstype=9p ro init=/first-program ${append[*]} ${CMDLINE:-}")
 }
