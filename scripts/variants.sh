@@ -19,6 +19,7 @@ plain   x86_64  patched  module   plain   2300  x86_64 kunit
 debug   x86_64  encrypted module  debug   2800  x86_64 debug kunit encrypted
 stock   x86_64  stock    none     plain   2240  x86_64
 part-a  x86_64  part-a   none     plain   2240  x86_64
+rt      x86_64  patched  module   rt      2350  x86_64 kunit rt
 crash   x86_64  patched  builtin  crash   2500  crash
 builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 builtin-called x86_64 patched builtin plain 2240 x86_64 builtin called

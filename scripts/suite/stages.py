@@ -54,6 +54,7 @@ SMALL = ["--append", "coherent_pool=128K"]
 # Half an hour each with KASAN; most of the rest is faults.sh.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
 MOST += "figures.sh holders.sh"
+REALTIME = "contract.sh load.sh cycle.sh kcsan.sh stress.sh"
 # riscv64 has no ZONE_DMA.
 TWO_ZONES = "contract.sh disabled.sh grow.sh handover.sh cycle.sh kunit.sh stress.sh"
 REST = "pages.sh replay.sh cycle.sh faults.sh leaks.sh kunit.sh"
@@ -159,6 +160,8 @@ STAGES = (
     Stage("stress debug",    "soak",            "debug",        kselftest("debug", 14400, scripts="stress.sh", settings="OPS=1000000")),
     Stage("drivers debug",   "soak",            "arm64-debug",  drivers("arm64-debug", *LONG)),
     Stage("drivers smmu",    "soak",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[1])),
+    Stage("kselftest rt",    "soak",            "rt",           kselftest("rt", 7200, scripts=REALTIME, settings="OPS=270000")),
+    Stage("torture rt",      "soak",            "rt",           torture("rt")),
     Stage("clippy riscv64",  "soak",            "riscv64",      command("lint", "clippy", "riscv64")),
     Stage("kselftest riscv64", "soak",          "riscv64",      kselftest("riscv64", 7200, "--device-tree", HIGH_CMA, scripts=TWO_ZONES, settings="OPS=270000")),
     Stage("drivers riscv64", "soak",            "riscv64",      drivers("riscv64", CLIENTS[0])),

@@ -25,7 +25,11 @@ def configured(directory, *lines: str):
 CASES = [
     (["scripts/test", "nosuch"], {}, "there is no stage 'nosuch'; there are: "),
     (["make", "kernel"], {"VARIANT": "nosuch"}, "there is no variant 'nosuch'; there are: "),
-    (["make", "run"], {"ARCH": "m68k"}, "ARCH=m68k is not known here; there are x86_64, arm64 and riscv"),
+    (
+        ["make", "run"],
+        {"ARCH": "m68k"},
+        "ARCH=m68k is not known here; there are x86_64, arm64 and riscv",
+    ),
     (["make", "test"], {"ARCH": "riscv"}, "ARCH=riscv: no stage of make test is for that machine"),
     (["make", "modules"], {"KDIR": "/nonexistent"}, "KDIR=/nonexistent does not exist"),
     (["make", "modules"], {"KDIR": "/tmp"}, "is not a built kernel"),

@@ -28,7 +28,8 @@ struct worker {
 	struct rnd_state rnd, timer_rnd;
 	struct dpt_block slots[SLOTS];
 	u32 seeds[SLOTS];
-	unsigned long ops, empty, errors;
+	/* By the thread and by the timer in the middle of it */
+	atomic_long_t ops, empty, errors;
 };
 
 static DEFINE_PER_CPU(struct worker, workers);
@@ -51,13 +52,13 @@ static void take_slot(struct worker *w, unsigned int i)
 
 	ret = dpt_try(&w->slots[i], wanted, size, 0, NULL);
 	if (ret == -ENOMEM) {
-		w->empty++;
+		atomic_long_inc(&w->empty);
 		return;
 	}
 	ret = ret ?: dpt_check_zero(&w->slots[i], size);
 	w->seeds[i] = prandom_u32_state(&w->rnd);
 	dpt_fill(&w->slots[i], w->seeds[i]);
-	w->errors += !!ret;
+	atomic_long_add(!!ret, &w->errors);
 }
 
 static void put_slot(struct worker *w, unsigned int i)
@@ -65,7 +66,7 @@ static void put_slot(struct worker *w, unsigned int i)
 	int ret = dpt_check_fill(&w->slots[i], w->seeds[i]);
 
 	ret = dpt_put(&w->slots[i], w->seeds[i] & 1) ?: ret;
-	w->errors += !!ret;
+	atomic_long_add(!!ret, &w->errors);
 }
 
 static void put_slots(struct worker *w)
@@ -95,7 +96,7 @@ static void one_op(struct worker *w)
 		local_irq_restore(flags);
 	else if (context == 2)
 		local_bh_enable();
-	w->ops++;
+	atomic_long_inc(&w->ops);
 }
 
 static int work(void *data)
@@ -129,11 +130,11 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 
 	ret = dpt_try(&block, wanted, size, 0, NULL);
 	if (ret == -ENOMEM) {
-		w->empty++;
+		atomic_long_inc(&w->empty);
 	} else {
 		ret = ret ?: dpt_check_zero(&block, size);
 		ret = dpt_put(&block, size & 1) ?: ret;
-		w->errors += !!ret;
+		atomic_long_add(!!ret, &w->errors);
 	}
 	hrtimer_set_expires(timer, ktime_add_us(hrtimer_cb_get_time(timer),
 						pause_us(start, TIMER_US)));
@@ -196,9 +197,9 @@ static void sum(unsigned long *ops, unsigned long *empty, unsigned long *errors)
 	for_each_online_cpu(cpu) {
 		struct worker *w = per_cpu_ptr(&workers, cpu);
 
-		*ops += READ_ONCE(w->ops);
-		*empty += READ_ONCE(w->empty);
-		*errors += READ_ONCE(w->errors);
+		*ops += atomic_long_read(&w->ops);
+		*empty += atomic_long_read(&w->empty);
+		*errors += atomic_long_read(&w->errors);
 	}
 }
 

@@ -74,6 +74,12 @@ static bool interrupt_here(struct device *dev, phys_addr_t phys, size_t size)
 	return true;
 }
 
+/* Read by others meanwhile, written by one */
+static void count(unsigned long *counter)
+{
+	WRITE_ONCE(*counter, *counter + 1);
+}
+
 static void take(struct stresser *s, enum level level)
 {
 	struct rnd_state *rnd = &s->rnd[level];
@@ -88,18 +94,18 @@ static void take(struct stresser *s, enum level level)
 
 	if (atomic_cmpxchg(&slot->state, EMPTY, BUSY) != EMPTY)
 		return;
-	s->calling[level] = true;
+	WRITE_ONCE(s->calling[level], true);
 	barrier();
 	start = ktime_get();
 	ret = dpt_try(&slot->block, wanted, size, __GFP_NOWARN,
 		      ask ? interrupt_here : NULL);
 	dpt_latency_add(DPT_ALLOC, start, size);
 	barrier();
-	s->calling[level] = false;
+	WRITE_ONCE(s->calling[level], false);
 	if (ret) {
 		if (ret != -ENOMEM)
 			atomic_long_inc(&taken_amiss);
-		s->refused[level]++;
+		count(&s->refused[level]);
 		atomic_set_release(&slot->state, EMPTY);
 		return;
 	}
@@ -107,7 +113,7 @@ static void take(struct stresser *s, enum level level)
 	slot->owner = (s->owners[level]++ * LEVELS + level) * nr_cpu_ids +
 		      s->cpu + 1;
 	dpt_own(&slot->block, slot->owner);
-	s->done[level]++;
+	count(&s->done[level]);
 	atomic_set_release(&slot->state, FULL);
 }
 
@@ -120,7 +126,7 @@ static void give(struct stresser *s, struct slot *slot, enum level level)
 	if (atomic_cmpxchg(&slot->state, FULL, BUSY) != FULL)
 		return;
 	dpt_disown(block, slot->owner);
-	s->calling[level] = true;
+	WRITE_ONCE(s->calling[level], true);
 	barrier();
 	start = ktime_get();
 	if (slot->owner & 1)
@@ -129,10 +135,10 @@ static void give(struct stresser *s, struct slot *slot, enum level level)
 		freed = dma_free_from_pool_page(dpt_dev, block->page, block->size);
 	dpt_latency_add(DPT_FREE, start, block->size);
 	barrier();
-	s->calling[level] = false;
+	WRITE_ONCE(s->calling[level], false);
 	if (!freed)
 		atomic_long_inc(&not_taken);
-	s->done[level]++;
+	count(&s->done[level]);
 	atomic_set_release(&slot->state, EMPTY);
 }
 
@@ -143,7 +149,7 @@ static void one_op(struct stresser *s, enum level level)
 
 	for (below = TASK; below < level; below++) {
 		if (READ_ONCE(s->calling[below])) {
-			s->nested[level]++;
+			count(&s->nested[level]);
 			break;
 		}
 	}
