@@ -99,6 +99,8 @@ round() {
 	[ $# = 0 ] || wait "${beside[@]}"
 	! is_encrypted || echo 0 >"$SHADOW/fail_nth"
 	! loaded || must_unload
+	# C may have failed to fill a pool, and would do it when a request finds that empty.
+	! is_encrypted || { must_load && must_unload; }
 	# Nothing is lost: every page of the pools in C can be had.
 	tell state=ok
 	must_pass orders_process
