@@ -12,7 +12,7 @@
 # pools     module, builtin (this repository is copied into the source), none
 # family    variants that differ by few objects and start from one another's
 # objects   lines of a full build's output, for the first progress line
-# fragments of config/, later ones win
+# fragments of config/, later ones win; NAME.make beside NAME.config has variables for make
 
 variant_table='
 plain   x86_64  patched  module   plain   2300  x86_64 kunit
