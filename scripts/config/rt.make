@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# KCSAN looks at the C of the pools alone, and so at nothing else instead.
+# KCSAN looks at a few of all accesses that it knows of: it knows those of the pools alone.
 KCSAN_SANITIZE=n
 KCSAN_SANITIZE_pool.o=y
 KCSAN_SANITIZE_pool_filter.o=y

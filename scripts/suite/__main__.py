@@ -145,8 +145,10 @@ def turn(
                         waiting.remove(stage)
                         runs[executor.submit(run, stage)] = stage
                 building = [future for future in built.values() if not future.done()]
-                left = max(0.0, end - time.monotonic()) if waiting and end < math.inf else None
-                done, _ = wait([*runs, *building], left or None, FIRST_COMPLETED)
+                left = end - time.monotonic()
+                # When time is over, there is nothing to wait for but what runs.
+                timeout = left if waiting and 0 < left < math.inf else None
+                done, _ = wait([*runs, *building], timeout, FIRST_COMPLETED)
                 for future in done & runs.keys():
                     results, seconds = future.result()
                     stage = runs.pop(future)
