@@ -29,7 +29,7 @@ from typing import TextIO
 from . import manifest
 from .ktap import Results
 from .stages import STAGES, Stage
-from .ways import TOP, VERBOSE, Broken, kernel, number, search_consoles, stop
+from .ways import RESULT_LINE, TOP, VERBOSE, Broken, kernel, number, search_consoles, stop
 
 SHOWN_FAILURES = 20
 SUMMARY_WIDTH = 240
@@ -89,11 +89,15 @@ def show(stage: Stage, results: Results, seconds: float) -> None:
 
 
 def excerpt(stage: Stage) -> None:
-    """Why tests failed, as they said it; else the end of what the stage printed."""
-    logs = sorted(stage.directory().glob("output*.log"))
-    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
-    failed = [number for number, line in enumerate(lines) if FAILED.match(line)]
-    shown = [line for number in failed[:5] for line in lines[max(0, number - 4) : number + 1]]
+    """Why tests failed, as they said it, and the end of what had no result; else the end of all."""
+    lines = []
+    shown = []
+    for log in sorted(stage.directory().glob("output*.log")):
+        lines = log.read_text(errors="replace").splitlines()
+        failed = [number for number, line in enumerate(lines) if FAILED.match(line)]
+        shown += [line for number in failed[:5] for line in lines[max(0, number - 4) : number + 1]]
+        if not RESULT_LINE.search(log.read_bytes()):
+            shown += lines[-10:]
     for line in shown or lines[-15:]:
         print(f"        | {line[:160]}")
 

@@ -33,6 +33,9 @@ HIGH_CMA = (
     " size = <0 0x4000000>; alloc-ranges = <1 0 0 0x40000000>; }; };"
 )
 
+# What scripts/vm ends with when it was not the command that ended
+ENDS = {124: "the guest did not finish in time", 255: "the guest died"}
+
 # Of all stages that run now, so that ^C ends them.
 running: set[subprocess.Popen] = set()
 # What scripts have made or are making for them, by its name.
@@ -217,15 +220,7 @@ def kselftest(
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {scripts}"
         if settings:
             in_guest = f"{settings} TIMEOUT={timeout} {in_guest}"
-        status = call([*vm, str(kdir), in_guest], log)
-        results = ktap.parse(log.read_text(errors="replace"), kdir / "source")
-        if status == 124:
-            results.failed.insert(0, f"the guest did not finish in {timeout} seconds")
-        elif status == 255:
-            results.failed.insert(0, "the guest died")
-        elif status and not results.failed:
-            results.failed.append(f"the guest ended with status {status}")
-        return results
+        return ktap_of([*vm, str(kdir), in_guest], log, kdir / "source")
 
     return run
 
@@ -258,8 +253,11 @@ def ktap_of(argv: list[str], log: Path, source: Path) -> Results:
     """The results that a command prints, and that it ended as they say."""
     status = call(argv, log)
     results = ktap.parse(log.read_text(errors="replace"), source)
-    if status and not results.failed:
-        results.failed.append(f"{Path(argv[0]).parent.name} ended with status {status}")
+    if status in ENDS:
+        results.failed.insert(0, ENDS[status])
+    elif status and not (results.failed and RESULT_LINE.search(log.read_bytes())):
+        name = "/".join(Path(argv[0]).parts[-2:])
+        results.failed.append(f"{name} ended with status {status}")
     return results
 
 
@@ -335,7 +333,8 @@ def search_consoles(directory: Path) -> Results:
     """One result per guest: its kernel had nothing to complain about."""
     results = Results()
     for log in sorted(directory.glob("console*.log")):
-        found = console.complaints(log.read_text(errors="replace"))
+        text = log.read_text(errors="replace")
+        found = console.complaints(text) if text else ["nothing was printed"]
         if found:
             results.failed += [f"{log.name}: {line}" for line in found]
         else:
