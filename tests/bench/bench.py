@@ -101,6 +101,7 @@ class Guests:
         self.boot("builtin", "calls", *builtin)
         for name, of in (("module", module), ("builtin", builtin)):
             self.boot(f"{name}-nothing", "nothing", *of, pool="0", prefix="nothing_")
+            self.boot(f"{name}-longest", "longest", *of, pool="256K")
             self.boot(f"{name}-pairs", "pairs", *of, extra=[])
         for count in BUILTIN_CHUNKS:
             pool = f"kernel:{4 * count}M"
@@ -115,6 +116,7 @@ def measure(options, forms, arch):
     guests = Guests(options)
     found = guests.measure()
     measured = figures.calls(found, forms)
+    measured.update(figures.longest(found, forms))
     measured.update(figures.throughput(found, forms))
     c = sizes.resident(options.kdir / "kernel/dma/pool.o")
     rust = sizes.resident(options.object)

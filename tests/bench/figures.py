@@ -115,6 +115,25 @@ def throughput(found, forms):
     }
 
 
+def longest(found, forms):
+    """The longest calls under load, beside C's.
+
+    They do not repeat to the digit: what interrupts what is as QEMU and this machine have it.
+    """
+    of = {}
+    for pools in ("c", *forms):
+        if (pools, "longest") not in found:
+            raise Missing(f"{pools}: the longest calls were not measured")
+        (of[pools],) = found[pools, "longest"]
+    return {
+        f"longest {call} 4 KiB, under load": Figures(
+            "times C",
+            {pools: round(one[call] / of["c"][call], 2) for pools, one in of.items()},
+        )
+        for call in ("alloc", "free")
+    }
+
+
 def load(found, forms):
     """What an allocation costs against blocks out, and against chunks: the second chart."""
     taken = [1, *(PAGES * i // 8 for i in range(1, 8)), PAGES - 16]

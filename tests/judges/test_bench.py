@@ -8,7 +8,7 @@ import pytest
 import report
 import sizes
 import stepping
-from figures import Missing, count, free, throughput
+from figures import Missing, count, free, longest, throughput
 from goals import Figures
 
 TABLE = """\
@@ -243,6 +243,21 @@ def test_count():
     other = {("c", "x"): [*FOUND["c", "x"], {"calls": 16, "free": 360}]}
     with pytest.raises(Missing, match="gives another figure"):
         count(other, "c", "x", free)
+
+
+def test_longest():
+    """Beside C's, each kind of call by itself; and there is one of all pools."""
+    found = {
+        ("c", "longest"): [{"calls": 1, "alloc": 4000, "free": 1000}],
+        ("module", "longest"): [{"calls": 1, "alloc": 3000, "free": 500}],
+        ("builtin", "longest"): [{"calls": 1, "alloc": 5000, "free": 250}],
+    }
+    of = longest(found, FORMS)
+    assert of["longest alloc 4 KiB, under load"].of == {"c": 1, "module": 0.75, "builtin": 1.25}
+    assert of["longest free 4 KiB, under load"].of == {"c": 1, "module": 0.5, "builtin": 0.25}
+    del found["c", "longest"]
+    with pytest.raises(Missing, match="c: the longest"):
+        longest(found, FORMS)
 
 
 def test_two_guests_at_two_speeds():
