@@ -3,8 +3,8 @@
 #
 # All that can happen to the pools, at the same time: every CPU presses them (stress.sh
 # has the same alone) while the module comes and goes, memory is short, pools grow and
-# shrink, CPUs go offline, figures are read and, where memory is encrypted, conversions
-# fail. In rounds with a choice of these, for MINUTES, and until each has happened. SEED is
+# shrink, their worker is kept from running, CPUs go offline, figures are read and, where
+# memory is encrypted, conversions fail. In rounds with a choice of these, for MINUTES, and until each has happened. SEED is
 # where the random numbers begin; the same one makes the same choices, though never the
 # same interleavings. Ends with how long calls took, beside the C pools.
 
@@ -62,6 +62,21 @@ hotplug() {
 		sleep "0.$((RANDOM % 4))"
 		echo 1 >"$cpu"
 		sleep "0.$((RANDOM % 4))"
+	done
+}
+# Nothing but interrupts runs on a CPU, and on most others: not the worker of the pools either.
+spin() { # CPU
+	chrt -f 2 taskset -c "$1" timeout 0.2 chrt -f 1 sh -c 'while :; do :; done' 2>/dev/null
+	[ $? != 124 ] || note standstill
+}
+standstill() {
+	local cpu
+	while goes_on; do
+		sleep "0.$((RANDOM % 9))"
+		for ((cpu = 0; cpu < $(nproc --all); cpu++)); do
+			spin $cpu &
+		done
+		wait
 	done
 }
 readings() {
@@ -164,7 +179,7 @@ rust_pools() {
 	! is_encrypted || beside_all+=(conversions)
 	rounds wild_round $((minutes * 54)) insmod refused "${beside_all[@]}"
 }
-beside_all=(pressure readings)
+beside_all=(pressure standstill readings)
 cpus_can_go() {
 	local cpu=/sys/devices/system/cpu/cpu1/online
 	{ echo 0 >$cpu && echo 1 >$cpu; } 2>/dev/null
