@@ -3,7 +3,7 @@
 //! The allocator of one chunk: the bitmap of a `gen_pool`, and a short way to it.
 //!
 //! The bitmap of `struct gen_pool_chunk` is the one truth about which page is taken. `gen_pool`
-//! makes it, serves what is larger than a word of it, and destroys it. All else is done here, by
+//! makes it and destroys it. Pages are taken and given back here, a word at most at a time, by
 //! the protocol of lib/genalloc.c: bits are set and cleared by compare-and-exchange of a whole
 //! word, and whoever finds a bit taken searches on. A run that is aligned to the next power of two
 //! never crosses a word, so that looking at the words in order finds the place that
@@ -15,8 +15,8 @@
 //!
 //! - Any context, no lock. A free is a release and an allocation an acquire of the same word, so
 //!   that what one owner wrote comes before what the next one writes.
-//! - `avail` of the chunk counts only what `gen_pool` itself hands out: more than a word. Which way
-//!   a block takes depends on its size alone, so that it goes back the way it came.
+//! - Which way a block takes depends on its size alone, so that it goes back the way it came: what
+//!   is larger than a word goes by [`large`](super::large).
 //! - Bits beyond the last page are set from the start. `gen_pool` never looks at them.
 //!
 //! C header: [`include/linux/genalloc.h`](srctree/include/linux/genalloc.h)
@@ -34,10 +34,7 @@ use kernel::{
     bindings,
     error::to_result,
     io::PhysAddr,
-    page::{
-        PAGE_SHIFT,
-        PAGE_SIZE, //
-    },
+    page::PAGE_SHIFT,
     prelude::*,
     sync::atomic::{
         Acquire,
@@ -82,7 +79,7 @@ pub(crate) struct NotOut;
 pub(crate) struct Allocator {
     /// Words that may have a free page.
     pub(super) hint: Hint,
-    chunk: NonNull<bindings::gen_pool_chunk>,
+    pub(super) chunk: NonNull<bindings::gen_pool_chunk>,
     pages: usize,
     pub(super) pool: NonNull<bindings::gen_pool>,
 }
@@ -282,33 +279,6 @@ impl Allocator {
         }
     }
 
-    /// Takes more pages than a word has.
-    #[cold]
-    pub(super) fn alloc_large(&self, count: usize) -> Option<usize> {
-        // SAFETY: By the type invariants the pool and the chunk are valid. The algorithm takes no
-        // data.
-        let (addr, start) = unsafe {
-            (
-                bindings::gen_pool_alloc_algo_owner(
-                    self.pool.as_ptr(),
-                    count.checked_mul(PAGE_SIZE)?,
-                    Some(bindings::gen_pool_first_fit_order_align),
-                    null_mut(),
-                    null_mut(),
-                ),
-                (*self.chunk.as_ptr()).start_addr,
-            )
-        };
-
-        // What it took, and put back as it found a page taken, may have been found full meanwhile.
-        for index in 0..words_of(self.pages) {
-            if read_once(self.word(index)) != usize::MAX {
-                self.hint.open(index);
-            }
-        }
-        (addr != 0).then(|| addr.wrapping_sub(start) >> PAGE_SHIFT)
-    }
-
     /// Gives back what an allocation of `count` pages returned as `first`.
     ///
     /// # Context
@@ -362,7 +332,7 @@ impl Allocator {
 
     /// Clears these bits of a word, if all are set.
     #[inline(always)]
-    fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
+    pub(super) fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
         let word = self.word(index);
         let mut old = read_once(word);
 
@@ -379,27 +349,6 @@ impl Allocator {
         if old == usize::MAX {
             self.hint.open(index);
         }
-        Ok(())
-    }
-
-    /// Gives back more pages than a word has, which begin with word `index`.
-    #[cold]
-    fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
-        let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
-
-        if !self.all_out(index.wrapping_mul(WORD), count) {
-            return Err(NotOut);
-        }
-        // Of two who free the same block at once, the first word tells which is wrong.
-        for n in 0..words_of(count) {
-            self.free_in_word(index.wrapping_add(n), bits(n))?;
-        }
-        // SAFETY: By the type invariants the chunk is valid; `gen_pool` accesses the counter
-        // atomically, too.
-        let avail = unsafe { Atomic::from_ptr(&raw mut (*self.chunk.as_ptr()).avail.counter) };
-
-        // CAST: The bytes of a chunk.
-        avail.add((count << PAGE_SHIFT) as i64, Relaxed);
         Ok(())
     }
 
@@ -427,19 +376,6 @@ impl Allocator {
         let group = group_of(index);
 
         group.start..words_of(self.pages).min(group.end)
-    }
-
-    /// Takes all pages, if none is out.
-    ///
-    /// May fail for a moment after the last one came back. Any context; takes no lock.
-    pub(crate) fn claim(&self) -> bool {
-        self.alloc_anywhere(self.pages) == Some(0)
-    }
-
-    /// Undoes [`claim`](Self::claim).
-    pub(crate) fn unclaim(&self) {
-        // They are out: whoever claims them gives them back.
-        let _ = self.free(0, self.pages);
     }
 }
 

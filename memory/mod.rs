@@ -3,7 +3,8 @@
 //! What the pools hand out: memory that devices may use.
 //!
 //! - [`chunk`]: one piece of memory, with the allocator of its pages;
-//! - [`allocator`] with [`bits`], [`hint`] and [`occupancy`]: which of these pages are taken;
+//! - [`allocator`] with [`bits`], [`hint`], [`large`] and [`occupancy`]: which of these pages are
+//!   taken;
 //! - [`chunk_memory`]: pages in the state that devices need, and how they come out of it;
 //! - [`filter`]: which addresses the kernel asks the pools about;
 //! - [`pages`], [`mapping`], [`set_memory`]: where the pages come from, the addresses that CPUs use
@@ -19,6 +20,7 @@ mod filter;
 mod hint;
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
 mod kunit;
+mod large;
 mod mapping;
 mod occupancy;
 pub(crate) mod pages;
