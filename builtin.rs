@@ -171,7 +171,7 @@ unsafe fn settle(
     // It fails for modules alone.
     //
     // SAFETY: The block is of pools that never go.
-    let _ = unsafe { entry::settle(virt, size, unsettled) };
+    let _ = unsafe { entry::settle(&rcu::read_lock(), virt, size, unsettled) };
 
     // SAFETY: As promised by the caller.
     unsafe { zeroed(Block { virt, page, size }, cpu_addr) }
@@ -260,24 +260,33 @@ unsafe extern "C" fn __dma_free_from_pool(
     start: *mut c_void,
     size: usize,
 ) -> bool {
+    let guard = rcu::read_lock();
+
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_likely(start, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_likely(&guard, start, size) } {
         return true;
     }
     // SAFETY: As promised by the caller.
-    unsafe { free_or_warn(dev, start, size) }
+    unsafe { free_or_warn(guard, dev, start, size) }
 }
 
-/// Frees all that is not freed at once.
+/// Frees all that is not freed at once, and ends RCU: [`__dma_free_from_pool`], to which nothing
+/// comes back then, needs no registers for it.
 ///
 /// # Safety
 ///
 /// As [`__dma_free_from_pool`].
 #[inline(never)]
-unsafe fn free_or_warn(dev: *mut bindings::device, start: *mut c_void, size: usize) -> bool {
+unsafe fn free_or_warn(
+    guard: rcu::Guard,
+    dev: *mut bindings::device,
+    start: *mut c_void,
+    size: usize,
+) -> bool {
     // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free(dev, start, size) };
+    let free = unsafe { entry::free(&guard, dev, start, size) };
 
+    drop(guard);
     // CAST: An address.
     // SAFETY: As promised by the caller.
     unsafe { freed(free, dev, start as u64, size) }
@@ -294,28 +303,32 @@ unsafe extern "C" fn __dma_free_from_pool_page(
     page: *mut bindings::page,
     size: usize,
 ) -> bool {
+    let guard = rcu::read_lock();
+
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_page_likely(page, size) } {
+    if !trace::traces_frees() && unsafe { entry::free_page_likely(&guard, page, size) } {
         return true;
     }
     // SAFETY: As promised by the caller.
-    unsafe { free_page_or_warn(dev, page, size) }
+    unsafe { free_page_or_warn(guard, dev, page, size) }
 }
 
-/// Frees all that is not freed at once.
+/// As [`free_or_warn`], of a page.
 ///
 /// # Safety
 ///
 /// As [`__dma_free_from_pool_page`].
 #[inline(never)]
 unsafe fn free_page_or_warn(
+    guard: rcu::Guard,
     dev: *mut bindings::device,
     page: *mut bindings::page,
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free_page(dev, page, size) };
+    let free = unsafe { entry::free_page(&guard, dev, page, size) };
 
+    drop(guard);
     // SAFETY: As promised by the caller.
     unsafe { freed(free, dev, bindings::page_to_phys(page), size) }
 }

@@ -5,10 +5,10 @@
 //! Requests come in two kinds: without a `phys_addr_ok` (dma-iommu.c), which need no call on
 //! their way, and with one (direct.c, swiotlb.c).
 //!
-//! Each function reads the pools that serve, under RCU, and asks them. RCU ends before memory is
-//! zeroed or a message printed: a block that is out keeps its chunk and, as a module, the code. For
-//! the module that is done in `kernel/dma/pool.c`, otherwise in `builtin.rs`. Both say how the DMA
-//! layer finds these functions; who serves is in [`pool`](crate::pool).
+//! Each function reads the pools that serve, under RCU, and asks them. RCU begins in the caller, and
+//! ends before memory is zeroed or a message printed: a block that is out keeps its chunk and, as a
+//! module, the code. For the module that is done in `kernel/dma/pool.c`, otherwise in `builtin.rs`.
+//! Both say how the DMA layer finds these functions; who serves is in [`pool`](crate::pool).
 
 use core::ptr::NonNull;
 
@@ -65,18 +65,18 @@ pub(crate) fn take_run(
 ///
 /// As [`published::latest`].
 pub(crate) unsafe fn settle(
+    guard: &rcu::Guard,
     virt: NonNull<u8>,
     size: usize,
     unsettled: usize,
 ) -> Result<(), Failure> {
-    let guard = rcu::read_lock();
     // Not those that serve: if they do no more, the module cannot be pinned, and has to have the
     // block back.
     //
     // SAFETY: As promised by the caller.
-    let pools = unsafe { published::latest(&guard) };
+    let pools = unsafe { published::latest(guard) };
 
-    pools.settle(&guard, virt.as_ptr() as usize, size, unsettled)
+    pools.settle(guard, virt.as_ptr() as usize, size, unsettled)
 }
 
 /// Finds memory for a page, as [`Pools::alloc_page`](crate::pool::Pools::alloc_page).
@@ -128,15 +128,11 @@ pub(crate) unsafe fn alloc(
 ///
 /// As [`Pools::free`](crate::pool::Pools::free).
 #[inline(always)]
-pub(crate) unsafe fn free_likely(virt: *mut c_void, size: usize) -> bool {
-    let guard = rcu::read_lock();
-
-    let Some(pools) = crate::pools(&guard) else {
-        return false;
-    };
-
-    // SAFETY: As promised by the caller.
-    unsafe { pools.free_likely(&guard, virt as usize, size) }
+pub(crate) unsafe fn free_likely(guard: &rcu::Guard, virt: *mut c_void, size: usize) -> bool {
+    crate::pools(guard).is_some_and(|pools| {
+        // SAFETY: As promised by the caller.
+        unsafe { pools.free_likely(guard, virt as usize, size) }
+    })
 }
 
 /// Gives memory back, if it is from the pools. Any context but NMI; takes no lock.
@@ -144,12 +140,15 @@ pub(crate) unsafe fn free_likely(virt: *mut c_void, size: usize) -> bool {
 /// # Safety
 ///
 /// As [`Pools::free`](crate::pool::Pools::free).
-pub(crate) unsafe fn free(dev: *mut bindings::device, virt: *mut c_void, size: usize) -> Free {
-    let guard = rcu::read_lock();
-
+pub(crate) unsafe fn free(
+    guard: &rcu::Guard,
+    dev: *mut bindings::device,
+    virt: *mut c_void,
+    size: usize,
+) -> Free {
     // SAFETY: As promised by the caller.
-    crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
-        pools.free(&guard, dev, virt as usize, size)
+    crate::pools(guard).map_or(Free::Foreign, |pools| unsafe {
+        pools.free(guard, dev, virt as usize, size)
     })
 }
 
@@ -159,15 +158,15 @@ pub(crate) unsafe fn free(dev: *mut bindings::device, virt: *mut c_void, size: u
 ///
 /// As [`Pools::free_page`](crate::pool::Pools::free_page).
 #[inline(always)]
-pub(crate) unsafe fn free_page_likely(page: *mut bindings::page, size: usize) -> bool {
-    let guard = rcu::read_lock();
-
-    let Some(pools) = crate::pools(&guard) else {
-        return false;
-    };
-
-    // SAFETY: As promised by the caller.
-    unsafe { pools.free_page_likely(&guard, page, size) }
+pub(crate) unsafe fn free_page_likely(
+    guard: &rcu::Guard,
+    page: *mut bindings::page,
+    size: usize,
+) -> bool {
+    crate::pools(guard).is_some_and(|pools| {
+        // SAFETY: As promised by the caller.
+        unsafe { pools.free_page_likely(guard, page, size) }
+    })
 }
 
 /// Gives memory back by its first page, if it is from the pools. As [`free`].
@@ -176,14 +175,13 @@ pub(crate) unsafe fn free_page_likely(page: *mut bindings::page, size: usize) ->
 ///
 /// As [`Pools::free_page`](crate::pool::Pools::free_page).
 pub(crate) unsafe fn free_page(
+    guard: &rcu::Guard,
     dev: *mut bindings::device,
     page: *mut bindings::page,
     size: usize,
 ) -> Free {
-    let guard = rcu::read_lock();
-
     // SAFETY: As promised by the caller.
-    crate::pools(&guard).map_or(Free::Foreign, |pools| unsafe {
-        pools.free_page(&guard, dev, page, size)
+    crate::pools(guard).map_or(Free::Foreign, |pools| unsafe {
+        pools.free_page(guard, dev, page, size)
     })
 }

@@ -6,8 +6,8 @@
 //!
 //! - [`entry`]: what the DMA layer asks for, in our terms;
 //! - [`published`]: the pools that serve, and from when to when;
-//! - `module.rs` with `module_params.rs`, or `builtin.rs` with `builtin_param.rs` and the crate of
-//!   `setup.rs`: what differs between a module and built-in code;
+//! - `module.rs` with `provider.rs` and `module_params.rs`, or `builtin.rs` with `builtin_param.rs`
+//!   and the crate of `setup.rs`: what differs between a module and built-in code;
 //! - [`policy`]: which pools there shall be, from the options and the machine. Pure;
 //! - [`plan`]: what comes out of that, how sizes follow the load, and the terms of both. Pure;
 //! - [`platform`]: the options and the machine, as the running kernel knows them;
@@ -36,6 +36,8 @@ mod platform;
 #[cfg(MODULE)]
 mod policy;
 mod pool;
+#[cfg(MODULE)]
+mod provider;
 mod published;
 mod report;
 mod sync;

@@ -313,21 +313,18 @@ impl Allocator {
         self.free_in_word(first / WORD, mask(count) << (first % WORD))
     }
 
-    /// Gives back one page at the first attempt, and returns whether its word was full:
-    /// [`open_word`](Self::open_word) has to follow then.
+    /// Gives back one page at the first attempt, and returns whether that was done: not if its word
+    /// was full, which the hint has to know.
     ///
-    /// `None` if that fails, and nothing is changed; [`free`](Self::free) tells whether it is out.
-    /// The page is one of the chunk. Any context; takes no lock.
+    /// Otherwise nothing is changed, and [`free`](Self::free) tells whether the page is out. It is
+    /// one of the chunk. Any context; takes no lock.
     #[inline(always)]
-    pub(crate) fn free_page(&self, page: usize) -> Option<bool> {
+    pub(crate) fn free_page(&self, page: usize) -> bool {
         let word = self.word(page / WORD);
         let old = read_once(word);
         let bit = 1 << (page % WORD);
 
-        if old & bit == 0 || word.cmpxchg(old, old & !bit, Release).is_err() {
-            return None;
-        }
-        Some(old == usize::MAX)
+        old & bit != 0 && old != usize::MAX && word.cmpxchg(old, old & !bit, Release).is_ok()
     }
 
     /// Clears these bits of a word, if all are set.
@@ -358,12 +355,6 @@ impl Allocator {
     pub(crate) fn close_word(&self, page: usize) {
         self.hint
             .close(page / WORD, || self.group_has_room(page / WORD));
-    }
-
-    /// Says that the word of a page has a free one.
-    #[cold]
-    pub(crate) fn open_word(&self, page: usize) {
-        self.hint.open(page / WORD);
     }
 
     fn group_has_room(&self, index: usize) -> bool {

@@ -180,18 +180,13 @@ impl Chunk {
 
     /// As [`Allocator::free_page`].
     #[inline(always)]
-    pub(crate) fn free_page(&self, page: usize) -> Option<bool> {
+    pub(crate) fn free_page(&self, page: usize) -> bool {
         self.allocator.free_page(page)
     }
 
     /// As [`Allocator::close_word`].
     pub(crate) fn close_word(&self, page: usize) {
         self.allocator.close_word(page);
-    }
-
-    /// As [`Allocator::open_word`].
-    pub(crate) fn open_word(&self, page: usize) {
-        self.allocator.open_word(page);
     }
 
     /// As [`Allocator::alloc`].

@@ -130,24 +130,13 @@ fn give_back_page(found: Option<(&Member, usize)>, size: usize) -> bool {
         return false;
     };
 
-    if size.wrapping_sub(1) >= PAGE_SIZE {
+    if size.wrapping_sub(1) >= PAGE_SIZE || !member.chunk.free_page(page) {
         return false;
     }
-    let Some(was_full) = member.chunk.free_page(page) else {
-        return false;
-    };
-
-    if member.pool.give_back(1) | was_full {
-        settle_free(member, page);
+    if member.pool.give_back(1) {
+        member.pool.unpin();
     }
     true
-}
-
-/// Does what a few of the pages that came back ask for.
-#[cold]
-fn settle_free(member: &Member, page: usize) {
-    member.chunk.open_word(page);
-    member.pool.unpin();
 }
 
 /// Takes back `size` bytes from `page` of a chunk.

@@ -113,10 +113,8 @@ impl Chunk {
         }
         let page = self.gives_back(self.out.get().trailing_zeros() as usize, 1);
 
-        match self.allocator.free_page(page) {
-            Some(true) => self.allocator.open_word(page),
-            Some(false) => (),
-            None => assert_eq!(self.allocator.free(page, 1), Ok(())),
+        if !self.allocator.free_page(page) {
+            assert_eq!(self.allocator.free(page, 1), Ok(()));
         }
     }
 

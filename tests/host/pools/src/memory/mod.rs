@@ -95,10 +95,8 @@ impl Chunk {
     /// Gives a page back as [`Pools`](crate::pool::Pools) do.
     fn give_back_page(&self, page: usize) {
         self.write(page, 1);
-        match self.allocator.free_page(page) {
-            Some(true) => self.allocator.open_word(page),
-            Some(false) => (),
-            None => assert_eq!(self.allocator.free(page, 1), Ok(())),
+        if !self.allocator.free_page(page) {
+            assert_eq!(self.allocator.free(page, 1), Ok(()));
         }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Explorations of pools that begin to serve and cease to, beside who asks them for memory: what a
-//! module does when it is loaded and when it goes, and what `kernel/dma/pool.c` and `module.rs` do for
-//! a request.
+//! module does when it is loaded and when it goes, and what `kernel/dma/pool.c` and `provider.rs`
+//! do for a request.
 //!
 //! What has to hold:
 //!
@@ -80,15 +80,15 @@ fn request() {
     let gfp = bindings::GFP_ATOMIC | bindings::GFP_DMA32;
     let virt = {
         // As kernel/dma/pool.c, around all that the module does.
-        let _guard = rcu::read_lock();
-        let taken = entry::take_page(&rcu::read_lock(), PAGE_SIZE, gfp, 0);
+        let guard = rcu::read_lock();
+        let taken = entry::take_page(&guard, PAGE_SIZE, gfp, 0);
 
         match taken {
             None => return,
             Some((block, 0)) => block.virt,
             Some((block, unsettled)) => {
                 // SAFETY: RCU has not ended since the block was taken.
-                if unsafe { entry::settle(block.virt, block.size, unsettled) }.is_err() {
+                if unsafe { entry::settle(&guard, block.virt, block.size, unsettled) }.is_err() {
                     return;
                 }
                 block.virt
@@ -99,7 +99,7 @@ fn request() {
     assert!(module::pins() > 0, "a block without a pin");
     let dev = core::ptr::null_mut();
     // SAFETY: It is what was just taken.
-    let freed = unsafe { entry::free(dev, virt.as_ptr().cast(), PAGE_SIZE) };
+    let freed = unsafe { entry::free(&rcu::read_lock(), dev, virt.as_ptr().cast(), PAGE_SIZE) };
 
     assert_eq!(freed, Free::Done);
 }
