@@ -18,16 +18,20 @@ SAMPLES = Path(__file__).parent / "dma-pools"
 VARIABLES = "ARCH ARGS CMDLINE DMA_POOL_ARCH DMA_POOL_CONSOLES HOURS JOBS KDIR KSRC MAKEFLAGS MEM MINUTES OUT PART QEMU RUSTC SEED TIMEOUT V VARIANT"
 
 
+def environment() -> dict[str, str]:
+    """That of a command."""
+    return {k: v for k, v in os.environ.items() if k not in VARIABLES.split()}
+
+
 @pytest.fixture
 def type_in():
     """Returns a function that runs a command at the top of the tree; variables are set for it."""
 
     def run(*argv: str, timeout: int = 600, **variables: str) -> subprocess.CompletedProcess:
-        environment = {k: v for k, v in os.environ.items() if k not in VARIABLES.split()}
         return subprocess.run(
             argv,
             cwd=TOP,
-            env=environment | {k: str(v) for k, v in variables.items()},
+            env=environment() | {k: str(v) for k, v in variables.items()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
