@@ -6,15 +6,15 @@
 #
 #   bench: POOLS WHAT FIGURE...     POOLS: c, module, builtin or stock
 #
-# WHAT is what was written to the file "measure" of dma_pool_test.ko, whose measure.c and
-# pairs.c explain it and the figures; "longest" is of its latency.c, "hook" of dma_pool_hook.ko. bench.py on the
+# WHAT is what was written to the file "measure" of dma_pool_test.ko, whose measure.c,
+# pairs.c and ramp.c explain it and the figures; "hook" is of dma_pool_hook.ko. bench.py on the
 # host boots the guests, and has the last word on what the lines mean.
 #
 #   calls    each kind of call, the pools in C and the module by turns; then the cost
 #            against blocks out and, but for pools built in, against chunks
 #   chunks   that against chunks alone, of pools built in, which were made of COUNT
 #   nothing  what a free costs where there are no pools
-#   longest  the longest of many calls, among interrupts that do the same and pools that grow
+#   longest  the longest call, of pools of 256 KiB that grow
 #   pairs    what one CPU gets done, and two
 #   hook     an allocation from the pools in C, in any kernel
 #   profile  nothing: prints all symbols, and makes calls for stepping.py to step through
@@ -118,16 +118,6 @@ calls_by_turns() {
 	done
 }
 
-# Blocks of a page: zeroing takes the same time for each.
-longest_of() { # POOLS
-	local seed
-	echo reset >"$TEST/latency"
-	for seed in 1 2 3 4; do
-		echo "10000 $seed 0" >"$TEST/stress" || die "$1: cannot press the pools"
-	done
-	echo "bench: $1 longest calls=1 $(sed -n 's/^\([a-z]*\) longest: \([0-9]*\) ns.*/\1=\2/p' "$TEST/latency" | xargs)"
-}
-
 # Short, and many: of a busy machine one in the middle says what is true.
 pairs_of() { # POOLS
 	local cpus i
@@ -157,11 +147,11 @@ nothing,*)
 	load_module 0
 	measure module foreign foreign
 	;;
-longest,builtin) longest_of builtin ;;
+longest,builtin) measure builtin "ramp kernel 160" ;;
 longest,*)
-	longest_of c
+	measure c "ramp kernel 160"
 	load_module 256K
-	longest_of module
+	measure module "ramp kernel 160"
 	unload_module
 	;;
 pairs,builtin)

@@ -182,6 +182,7 @@ void dpt_measure_show(struct seq_file *m);
 
 /* pairs.c */
 int dpt_pairs_command(const char *text, char *figures, size_t size);
+int dpt_ramp_command(const char *text, char *figures, size_t size);
 
 /* Tables of tests, each ends with an entry without a name */
 extern const struct dpt_test dpt_grow_failure_tests[];

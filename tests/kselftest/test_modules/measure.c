@@ -2,7 +2,7 @@
 /*
  * What the three entry points cost, for tests/bench: a command is written to
  * the file "measure", and the figures are read from it. Nothing is judged here.
- * What several CPUs get done is in pairs.c.
+ * What several CPUs get done is in pairs.c, the longest call in ramp.c.
  *
  *   calls POOL SIZE TAKEN [OK]  DPT_CALLS blocks of SIZE bytes one after the
  *                          other, for a device that needs POOL, while TAKEN
@@ -15,7 +15,7 @@
  *                          others are full: where the empty one costs most
  *   foreign                DPT_CALLS times an address that is not the pools':
  *                          "free=NS"
- *   pairs ...              see pairs.c
+ *   pairs ..., ramp ...    see pairs.c, ramp.c
  *
  * Where the pool has less than a command asks for, it is given the time to
  * grow. Calls are timed with interrupts off: pools do not grow meanwhile. Where
@@ -279,6 +279,8 @@ int dpt_measure_command(char *text)
 			return -EINVAL;
 		return measure_calls(&calls, DPT_CHUNK, count, time_in_chunk);
 	}
+	if (!strncmp(text, "ramp ", 5))
+		return dpt_ramp_command(text, figures, sizeof(figures));
 	words = sscanf(text, "calls %7s %zu %u %lx", name, &calls.size, &count,
 		       &ok);
 	if (words < 3)
