@@ -65,6 +65,16 @@ use super::{
 const _: () = assert!(offset_of!(bindings::gen_pool_chunk, bits) % size_of::<usize>() == 0);
 const _: () = assert!(size_of::<bindings::atomic_long_t>() == size_of::<usize>());
 
+/// The only chunk of a pool.
+///
+/// # Safety
+///
+/// The pool is valid and has one.
+pub(super) unsafe fn chunk_of(pool: NonNull<bindings::gen_pool>) -> *mut bindings::gen_pool_chunk {
+    // SAFETY: As promised by the caller. The list is the first member of a chunk, and never changes.
+    unsafe { (*pool.as_ptr()).chunks.next.cast() }
+}
+
 /// The pages are not out, or the chunk has no such pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct NotOut;
@@ -73,13 +83,13 @@ pub(crate) struct NotOut;
 ///
 /// # Invariants
 ///
-/// - `pool` is a valid `struct gen_pool` that this object owns, whose granules are pages. `chunk` is
-///   the only chunk it has, and has a bit for each of `pages` pages.
+/// - `pool` is a valid `struct gen_pool` that this object owns, whose granules are pages. It has one
+///   chunk, of `pages` pages; `words` are its bitmap, which has a bit for each.
 /// - The bits of the last word beyond `pages` are set.
 pub(crate) struct Allocator {
     /// Words that may have a free page.
     pub(super) hint: Hint,
-    pub(super) chunk: NonNull<bindings::gen_pool_chunk>,
+    words: NonNull<usize>,
     pages: usize,
     pub(super) pool: NonNull<bindings::gen_pool>,
 }
@@ -130,13 +140,12 @@ impl Allocator {
             unsafe { bindings::gen_pool_destroy(pool.as_ptr()) };
             return Err(error);
         }
-        // SAFETY: The list has the chunk that was just added. It is the first member of its
-        // structure.
-        let chunk = unsafe { NonNull::new_unchecked((*pool.as_ptr()).chunks.next.cast()) };
-        // INVARIANT: The pool is ours, and the chunk is the one it has; the bits follow.
+        // SAFETY: The pool is valid, and has a chunk since that was added.
+        let words = unsafe { NonNull::new_unchecked(&raw mut (*chunk_of(pool)).bits) }.cast();
+        // INVARIANT: The pool is ours, and has that one chunk; the bits follow.
         let this = Self {
-            chunk,
             hint: Hint::new(words_of(pages)),
+            words,
             pages,
             pool,
         };
@@ -158,15 +167,9 @@ impl Allocator {
     #[inline(always)]
     pub(super) fn word(&self, index: usize) -> &Atomic<usize> {
         debug_assert!(index < words_of(self.pages));
-        // SAFETY: By the type invariants the chunk is valid and has a bit for each page; the
-        // callers only pass words of it. `gen_pool` accesses them atomically, too.
-        unsafe {
-            Atomic::from_ptr(
-                (&raw mut (*self.chunk.as_ptr()).bits)
-                    .cast::<usize>()
-                    .add(index),
-            )
-        }
+        // SAFETY: By the type invariants these are the words of a bitmap that has a bit for each
+        // page; the callers only pass words of it. `gen_pool` accesses them atomically, too.
+        unsafe { Atomic::from_ptr(self.words.as_ptr().add(index)) }
     }
 
     /// Takes one page at the first attempt, and returns its number, and whether it was the last

@@ -28,6 +28,7 @@ use crate::sync::read_once;
 
 use super::{
     allocator::{
+        chunk_of,
         Allocator,
         NotOut, //
     },
@@ -53,7 +54,7 @@ impl Allocator {
                     null_mut(),
                     null_mut(),
                 ),
-                (*self.chunk.as_ptr()).start_addr,
+                (*chunk_of(self.pool)).start_addr,
             )
         };
 
@@ -80,7 +81,7 @@ impl Allocator {
         }
         // SAFETY: By the type invariants the chunk is valid; `gen_pool` accesses the counter
         // atomically, too.
-        let avail = unsafe { Atomic::from_ptr(&raw mut (*self.chunk.as_ptr()).avail.counter) };
+        let avail = unsafe { Atomic::from_ptr(&raw mut (*chunk_of(self.pool)).avail.counter) };
 
         // CAST: The bytes of a chunk.
         avail.add((count << PAGE_SHIFT) as i64, Relaxed);
