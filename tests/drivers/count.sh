@@ -34,8 +34,8 @@ count_begin() {
 	# has one.
 	probe 'p:pools/chunk gen_pool_add_owner'
 	if loaded; then
-		symbol=$(rust_symbol 6module5alloc)
-		[ -n "$symbol" ] || bail "the module has no alloc()"
+		symbol=$(rust_symbol 8provider5alloc)
+		[ -n "$symbol" ] || bail "the module has no provider::alloc()"
 		probe "r64:pools/rust_alloc $NAME:$symbol page=\$retval"
 	fi
 	# These are asked about other memory, too, where a table cannot rule out that it is
