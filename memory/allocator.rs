@@ -64,6 +64,8 @@ use super::{
 // The first words share the cache line of the header, which vmalloc aligns to a page.
 const _: () = assert!(offset_of!(bindings::gen_pool_chunk, bits) % size_of::<usize>() == 0);
 const _: () = assert!(size_of::<bindings::atomic_long_t>() == size_of::<usize>());
+// So the list of chunks is a list of them, see `chunk_of`.
+const _: () = assert!(offset_of!(bindings::gen_pool_chunk, next_chunk) == 0);
 
 /// The only chunk of a pool.
 ///
@@ -71,7 +73,8 @@ const _: () = assert!(size_of::<bindings::atomic_long_t>() == size_of::<usize>()
 ///
 /// The pool is valid and has one.
 pub(super) unsafe fn chunk_of(pool: NonNull<bindings::gen_pool>) -> *mut bindings::gen_pool_chunk {
-    // SAFETY: As promised by the caller. The list is the first member of a chunk, and never changes.
+    // SAFETY: The pool is valid, as promised by the caller. What its list has first is a chunk, whose
+    // first member is its place in the list.
     unsafe { (*pool.as_ptr()).chunks.next.cast() }
 }
 

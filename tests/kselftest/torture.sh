@@ -4,9 +4,10 @@
 # All that can happen to the pools, at the same time: every CPU presses them (stress.sh
 # has the same alone) while the module comes and goes, memory is short, pools grow and
 # shrink, their worker is kept from running, CPUs go offline, figures are read and, where
-# memory is encrypted, conversions fail. In rounds with a choice of these, for MINUTES, and until each has happened. SEED is
-# where the random numbers begin; the same one makes the same choices, though never the
-# same interleavings. Ends with how long calls took, beside the C pools.
+# memory is encrypted, conversions fail. In rounds with a choice of these, for MINUTES, and
+# until each has happened. SEED is where the random numbers begin; the same one makes the
+# same choices, though never the same interleavings. Ends with how long calls took, beside
+# the C pools.
 
 . "$(dirname "$0")/functions.sh"
 # shellcheck source=tests/kselftest/shadow.sh
@@ -64,7 +65,7 @@ hotplug() {
 		sleep "0.$((RANDOM % 4))"
 	done
 }
-# Nothing but interrupts runs on a CPU, and on most others: not the worker of the pools either.
+# For a while only interrupts run on this CPU: not the worker of the pools.
 spin() { # CPU
 	chrt -f 2 taskset -c "$1" timeout 0.2 chrt -f 1 sh -c 'while :; do :; done' 2>/dev/null
 	[ $? != 124 ] || note standstill

@@ -180,7 +180,7 @@ int dpt_grow(enum dpt_pool pool);
 int dpt_measure_command(char *text);
 void dpt_measure_show(struct seq_file *m);
 
-/* pairs.c */
+/* pairs.c, ramp.c */
 int dpt_pairs_command(const char *text, char *figures, size_t size);
 int dpt_ramp_command(const char *text, char *figures, size_t size);
 

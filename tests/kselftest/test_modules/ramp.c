@@ -52,9 +52,9 @@ int dpt_ramp_command(const char *text, char *figures, size_t size)
 	u64 alloc = 0, free = 0;
 	unsigned int count, out;
 	enum dpt_pool pool;
-	bool good = true;
 	void **addr;
 	char name[8];
+	bool good;
 
 	if (sscanf(text, "ramp %7s %u", name, &count) != 2)
 		return -EINVAL;
