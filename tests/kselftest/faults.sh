@@ -4,7 +4,8 @@
 # Memory that is refused while the module loads, while a pool grows and while the
 # module goes: each allocation of the pools' in turn, pages and slab objects apart,
 # until none fails any more. Only those are counted that have code of a module on
-# their stack, so that the module loader, and whoever else, gets what it wants.
+# their stack, or the function that brings the C pools back, so that the module loader,
+# and whoever else, gets what it wants.
 # Leaks on these paths are found by leaks.sh, too, which runs after this.
 
 . "$(dirname "$0")/functions.sh"
@@ -17,12 +18,18 @@ if [ ! -e "$pages/require-start" ] || [ ! -e "$slab/require-start" ]; then
 fi
 # Where modules are. The kernel itself may be anywhere below, in its own range.
 read -r _ _ _ _ _ at _ < <(grep '^dma_pool_test ' /proc/modules)
+# shellcheck disable=SC2034 # by its name, in may_fail
 case $(uname -m)/$at in
 x86_64/0xffffffff[c-f]*) modules=(0xffffffffc0000000 0xffffffffff000000) ;;
 x86_64/*) modules=(0xffffffffa0000000 0xffffffffff000000) ;;
 aarch64/*) modules=(0xffff800000000000 0xffff800080000000) ;;
 *) skip_all "where modules are on this machine is not known here" ;;
 esac
+# What the module calls last when it goes, and need not be on the stack then
+mapfile -t unregister < <(sort /proc/kallsyms | awk '
+	$3 == "dma_pool_unregister_provider" { print "0x" (start = $1); next }
+	start && $1 != start { print "0x" $1; exit }')
+[ "${#unregister[@]}" = 2 ] || skip_all "where the C pools come back is not known here"
 # Its pools are not made of CMA, of which injection refuses nothing.
 args=("coherent_pool=dma:192K,dma32:128K")
 whole="0 196608 131072"
@@ -47,13 +54,15 @@ nothing_fails() {
 	done
 }
 
-# Counts the module's allocations of this kind, and lets those fail that fail-nth
-# says, or all if a probability is given.
-may_fail() { # DIRECTORY [MINIMAL-ORDER PROBABILITY]
-	local at=$1
+# Counts the allocations of this kind that code in a range asks for, and lets those fail
+# that fail-nth says, or all if a probability is given.
+may_fail() { # RANGE DIRECTORY [MINIMAL-ORDER PROBABILITY]
+	local -n range=$1
+	local at=$2
+	shift
 	nothing_fails
-	set_fault require-start "${modules[0]}"
-	set_fault require-end "${modules[1]}"
+	set_fault require-start "${range[0]}"
+	set_fault require-end "${range[1]}"
 	echo "${2:-0}" >"$pages/min-order"
 	set_fault probability "${3:-0}"
 }
@@ -107,13 +116,13 @@ nothing_lost() {
 declare -A slack
 is_empty() { [ $((empty[$1] - $(free_pages "$1"))) -le "${slack[$1]}" ]; }
 
-# each KIND LEAST FUNCTION: calls it with 1, 2, ... until nothing fails any more.
+# each KIND LEAST FUNCTION [RANGE]: calls it with 1, 2, ... until nothing fails any more.
 # With the last one all must be as it always is; at least LEAST must have failed.
 each() {
 	local kind=$1 least=$2 n failed
 	note_memory || return
 	for ((n = 1; n < many; n++)); do
-		may_fail "${!kind}"
+		may_fail "${4:-modules}" "${!kind}"
 		"$3" "$n" || fail_with "$kind $n: a step failed"
 		failed=$(failures "${!kind}")
 		nothing_fails
@@ -199,7 +208,7 @@ may_be_refilled() {
 # All C pools at once. That made of CMA lacks its bookkeeping.
 no_c_pools() {
 	must_load "${args[@]}" || return
-	may_fail "$pages" 0 100
+	may_fail unregister "$pages" 0 100
 	expect_warnings 3 "DMA: failed to allocate" expect_warnings 0-1 "vmalloc error" must_unload
 	nothing_fails
 	! all_sizes >/dev/null || expect_equal "sizes of the C pools" "$(all_sizes)" "0 0 0"
@@ -214,7 +223,7 @@ no_large_blocks() { # ORDER
 	local size=1048576 smallest=0
 	while [ $((PAGE << smallest)) -lt 131072 ]; do smallest=$((smallest + 1)); done
 	[ "$1" -gt $smallest ] || size=$((PAGE << ($1 - 1)))
-	may_fail "$pages" "$1" 100
+	may_fail modules "$pages" "$1" 100
 	load coherent_pool=dma:1M || fail_with "insmod: $output"
 	nothing_fails
 	expect_equal "the dma pool" "$(size_of dma)" $size
@@ -233,7 +242,7 @@ done
 for kind in pages slab; do
 	add "each allocation of insmod ($kind)" each $kind 3 load_one
 	add "each allocation of growth ($kind)" each $kind 1 grow_one
-	add "each allocation of rmmod ($kind)" each $kind 2 unload_one
+	add "each allocation of rmmod ($kind)" each $kind 2 unload_one unregister
 done
 add "C pools cannot come back" no_c_pools
 run_tests
