@@ -4,42 +4,45 @@
 //! good, and serve by the names that the DMA layer calls.
 //!
 //! The initcall is in the crate of `setup.rs`. What runs only once is in the init sections here, too.
-//! Finding memory is [`entry`]'s work. Here RCU ends before memory is zeroed or a message printed.
-//! The counterpart of this file is `module.rs`.
+//! Finding memory is [`entry`]'s work. The counterparts of this file are `module.rs` and
+//! `provider.rs`.
 
 use core::{
     mem::forget,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    ptr::null_mut, //
 };
 
 use kernel::{
     bindings,
-    page::PAGE_SIZE,
     prelude::*,
     sync::rcu, //
 };
 
 use crate::{
-    entry,
+    entry::{
+        self,
+        Caller, //
+    },
     plan::{
         zones::PerZone,
         Limits,
         Plan, //
     },
     pool::{
-        free::Free,
+        free::{
+            FirstPage,
+            Free,
+            Virt, //
+        },
         request::PhysAddrOk,
         Block,
         Pools, //
     },
     published::Published,
-    report::{
-        failure::bad_free,
-        trace, //
-    }, //
+    report::failure::{
+        bad_free,
+        Failure, //
+    },
 };
 
 /// Creates the pools of a plan, which `setup.rs` has made, and lets them serve.
@@ -87,12 +90,65 @@ pub(crate) fn pin() -> bool {
 #[inline(always)]
 pub(crate) fn unpin() {}
 
+/// The DMA layer, which calls the pools by name: under no RCU, and for memory that is zeroed.
+#[derive(Clone, Copy)]
+struct DmaLayer;
+
+// SAFETY: The pools never go.
+unsafe impl Caller for DmaLayer {
+    type Section<'a> = rcu::Guard;
+    type Freed = bool;
+
+    #[inline(always)]
+    fn section(&self) -> rcu::Guard {
+        rcu::read_lock()
+    }
+
+    /// Zeroes the block, too.
+    ///
+    /// Here and not at free: until then the device may still write. All of the last page, as a
+    /// driver may map it to user space.
+    #[inline(always)]
+    unsafe fn served(self, block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
+        // SAFETY: As promised by the caller.
+        unsafe {
+            cpu_addr.write(block.virt.as_ptr().cast());
+            block.virt.write_bytes(0, block.size);
+        }
+        block.page.as_ptr()
+    }
+
+    unsafe fn failed(
+        self,
+        failure: Failure,
+        dev: *mut bindings::device,
+        size: usize,
+        gfp: bindings::gfp_t,
+    ) -> *mut bindings::page {
+        // SAFETY: As promised by the caller.
+        unsafe { failure.report(dev, size, gfp) };
+        null_mut()
+    }
+
+    fn not_serving(self) -> *mut bindings::page {
+        null_mut()
+    }
+
+    #[inline(always)]
+    unsafe fn freed(self, free: Free, dev: *mut bindings::device, addr: u64, size: usize) -> bool {
+        if free == Free::Bad {
+            // SAFETY: As promised by the caller.
+            unsafe { bad_free(dev, addr, size) };
+        }
+        free != Free::Foreign
+    }
+}
+
 /// See `include/linux/dma-map-ops.h`.
 ///
 /// # Safety
 ///
-/// `dev` is NULL or a device, `cpu_addr` is valid for writes, and `phys_addr_ok` may be called for
-/// this device in this context.
+/// As [`entry::alloc`].
 #[export]
 unsafe extern "C" fn dma_alloc_from_pool(
     dev: *mut bindings::device,
@@ -102,246 +158,36 @@ unsafe extern "C" fn dma_alloc_from_pool(
     attrs: c_ulong,
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
-    if trace::traces_allocs() {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_or_report(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
-    }
-    if phys_addr_ok.is_some() {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_page_or_more(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
-    }
-    if size > PAGE_SIZE {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) };
-    }
-    let taken = entry::take_page(&rcu::read_lock(), size, gfp, attrs);
-
-    match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { zeroed(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        Some((block, unsettled)) => unsafe {
-            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
-        },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_run_or_more(dev, size, cpu_addr, gfp, attrs) },
-    }
-}
-
-/// Serves what is more than a page, or not in the first chunk.
-///
-/// # Safety
-///
-/// As [`dma_alloc_from_pool`].
-#[inline(never)]
-unsafe fn alloc_run_or_more(
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-) -> *mut bindings::page {
-    let taken = entry::take_run(&rcu::read_lock(), size, gfp, attrs);
-
-    match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { zeroed(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        Some((block, unsettled)) => unsafe {
-            settle(block.virt, block.page, block.size, cpu_addr, unsettled)
-        },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_or_report(dev, size, cpu_addr, gfp, attrs, None) },
-    }
-}
-
-/// Does what is left to do for a block that was taken.
-///
-/// # Safety
-///
-/// `cpu_addr` is valid for writes; the block belongs to the caller.
-#[cold]
-unsafe fn settle(
-    virt: NonNull<u8>,
-    page: NonNull<bindings::page>,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    unsettled: usize,
-) -> *mut bindings::page {
-    // It fails for modules alone.
-    //
-    // SAFETY: The block is of pools that never go.
-    let _ = unsafe { entry::settle(&rcu::read_lock(), virt, size, unsettled) };
-
     // SAFETY: As promised by the caller.
-    unsafe { zeroed(Block { virt, page, size }, cpu_addr) }
-}
-
-/// Serves requests with a `phys_addr_ok`.
-///
-/// # Safety
-///
-/// As [`dma_alloc_from_pool`].
-#[inline(never)]
-unsafe fn alloc_page_or_more(
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-    phys_addr_ok: PhysAddrOk,
-) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    let block =
-        unsafe { entry::alloc_page(&rcu::read_lock(), dev, size, gfp, attrs, phys_addr_ok) };
-
-    match block {
-        // SAFETY: As promised by the caller.
-        Some(block) => unsafe { zeroed(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_or_report(dev, size, cpu_addr, gfp, attrs, phys_addr_ok) },
-    }
-}
-
-/// Serves all that is not served at once.
-///
-/// # Safety
-///
-/// As [`dma_alloc_from_pool`].
-#[inline(never)]
-unsafe fn alloc_or_report(
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-    phys_addr_ok: PhysAddrOk,
-) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    let result = unsafe { entry::alloc(&rcu::read_lock(), dev, size, gfp, attrs, phys_addr_ok) };
-
-    match result {
-        // SAFETY: As promised by the caller.
-        Ok(block) => unsafe { zeroed(block, cpu_addr) },
-        Err(failure) => {
-            // SAFETY: As promised by the caller.
-            unsafe { failure.report(dev, size, gfp) };
-            null_mut()
-        }
-    }
-}
-
-/// Zeroes a block, stores its address, and returns its page.
-///
-/// Here and not at free: until then the device may still write. All of the last page, as a driver
-/// may map it to user space.
-///
-/// # Safety
-///
-/// The block belongs to the caller; `cpu_addr` is valid for writes.
-#[inline(always)]
-unsafe fn zeroed(block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    unsafe {
-        cpu_addr.write(block.virt.as_ptr().cast());
-        block.virt.write_bytes(0, block.size);
-    }
-    block.page.as_ptr()
+    unsafe { entry::alloc(DmaLayer, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
 }
 
 /// See `include/linux/dma-map-ops.h`.
 ///
 /// # Safety
 ///
-/// As [`entry::free`]; `dev` is NULL or a device.
+/// As [`entry::free`].
 #[export]
 unsafe extern "C" fn __dma_free_from_pool(
     dev: *mut bindings::device,
     start: *mut c_void,
     size: usize,
 ) -> bool {
-    let guard = rcu::read_lock();
-
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_likely(&guard, start, size) } {
-        return true;
-    }
-    // SAFETY: As promised by the caller.
-    unsafe { free_or_warn(guard, dev, start, size) }
-}
-
-/// Frees all that is not freed at once, and ends RCU: [`__dma_free_from_pool`], to which nothing
-/// comes back then, needs no registers for it.
-///
-/// # Safety
-///
-/// As [`__dma_free_from_pool`].
-#[inline(never)]
-unsafe fn free_or_warn(
-    guard: rcu::Guard,
-    dev: *mut bindings::device,
-    start: *mut c_void,
-    size: usize,
-) -> bool {
-    // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free(&guard, dev, start, size) };
-
-    drop(guard);
-    // CAST: An address.
-    // SAFETY: As promised by the caller.
-    unsafe { freed(free, dev, start as u64, size) }
+    unsafe { entry::free(DmaLayer, dev, Virt(start as usize), size) }
 }
 
 /// See `include/linux/dma-map-ops.h`.
 ///
 /// # Safety
 ///
-/// As [`entry::free_page`]; `dev` is NULL or a device.
+/// As [`entry::free`].
 #[export]
 unsafe extern "C" fn __dma_free_from_pool_page(
     dev: *mut bindings::device,
     page: *mut bindings::page,
     size: usize,
 ) -> bool {
-    let guard = rcu::read_lock();
-
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_page_likely(&guard, page, size) } {
-        return true;
-    }
-    // SAFETY: As promised by the caller.
-    unsafe { free_page_or_warn(guard, dev, page, size) }
-}
-
-/// As [`free_or_warn`], of a page.
-///
-/// # Safety
-///
-/// As [`__dma_free_from_pool_page`].
-#[inline(never)]
-unsafe fn free_page_or_warn(
-    guard: rcu::Guard,
-    dev: *mut bindings::device,
-    page: *mut bindings::page,
-    size: usize,
-) -> bool {
-    // SAFETY: As promised by the caller.
-    let free = unsafe { entry::free_page(&guard, dev, page, size) };
-
-    drop(guard);
-    // SAFETY: As promised by the caller.
-    unsafe { freed(free, dev, bindings::page_to_phys(page), size) }
-}
-
-/// Warns of a bad free, and returns whether the memory was from the pools.
-///
-/// # Safety
-///
-/// `dev` is NULL or a device.
-unsafe fn freed(free: Free, dev: *mut bindings::device, addr: u64, size: usize) -> bool {
-    if free == Free::Bad {
-        // SAFETY: As promised by the caller.
-        unsafe { bad_free(dev, addr, size) };
-    }
-    free != Free::Foreign
+    unsafe { entry::free(DmaLayer, dev, FirstPage::new(page), size) }
 }

@@ -11,26 +11,29 @@ use core::ptr::NonNull;
 use kernel::{
     bindings,
     error::to_result,
-    page::PAGE_SIZE,
     prelude::*,
     sync::rcu, //
 };
 
 use crate::{
-    entry,
+    entry::{
+        self,
+        Caller, //
+    },
     module::THIS,
     pool::{
-        free::Free,
+        free::{
+            FirstPage,
+            Free,
+            Virt, //
+        },
         request::PhysAddrOk,
         Block, //
     },
-    report::{
-        failure::{
-            self,
-            Failure, //
-        },
-        trace, //
-    }, //
+    report::failure::{
+        self,
+        Failure, //
+    },
 };
 
 /// What the DMA layer calls while this module provides the pools.
@@ -75,23 +78,81 @@ impl Drop for Registration {
     }
 }
 
-/// The RCU read section in which the DMA layer calls.
+/// A call of `kernel/dma/pool.c`, which zeroes memory and reports failures itself.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// RCU's read side is locked for `'a`.
-#[inline(always)]
-unsafe fn rcu_of_caller<'a>() -> &'a rcu::Guard {
-    const { assert!(size_of::<rcu::Guard>() == 0) };
-    // SAFETY: It has no size, and its invariant holds, as promised by the caller.
-    unsafe { NonNull::dangling().as_ref() }
+/// RCU's read side is locked for as long as this exists.
+#[derive(Clone, Copy)]
+struct UnderRcu(());
+
+impl UnderRcu {
+    /// # Safety
+    ///
+    /// RCU's read side is locked until this and its copies are gone.
+    #[inline(always)]
+    unsafe fn new() -> Self {
+        // INVARIANT: As promised by the caller.
+        Self(())
+    }
+}
+
+// SAFETY: All sections are within that of the caller.
+unsafe impl Caller for UnderRcu {
+    type Section<'a> = &'a rcu::Guard;
+
+    /// 1 or 0; an error if the memory is from our pools, but cannot be taken back.
+    type Freed = c_int;
+
+    #[inline(always)]
+    fn section(&self) -> &rcu::Guard {
+        const { assert!(size_of::<rcu::Guard>() == 0) };
+        // SAFETY: It has no size, and its own invariant is that of this type.
+        unsafe { NonNull::dangling().as_ref() }
+    }
+
+    #[inline(always)]
+    unsafe fn served(self, block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
+        // SAFETY: As promised by the caller.
+        unsafe { cpu_addr.write(block.virt.as_ptr().cast()) };
+        block.page.as_ptr()
+    }
+
+    unsafe fn failed(
+        self,
+        failure: Failure,
+        _dev: *mut bindings::device,
+        _size: usize,
+        _gfp: bindings::gfp_t,
+    ) -> *mut bindings::page {
+        errno(failure).to_ptr()
+    }
+
+    fn not_serving(self) -> *mut bindings::page {
+        errno(Failure::NotServing).to_ptr()
+    }
+
+    #[inline(always)]
+    unsafe fn freed(
+        self,
+        free: Free,
+        _dev: *mut bindings::device,
+        _addr: u64,
+        _size: usize,
+    ) -> c_int {
+        match free {
+            Free::Foreign => 0,
+            Free::Done => 1,
+            Free::Bad => EINVAL.to_errno(),
+        }
+    }
 }
 
 /// `dma_pool_provider.alloc`.
 ///
 /// # Safety
 ///
-/// As [`entry::alloc`]; `cpu_addr` is valid for writes. Under RCU until it returns.
+/// As [`entry::alloc`]. Under RCU until it returns.
 unsafe extern "C" fn alloc(
     dev: *mut bindings::device,
     size: usize,
@@ -101,151 +162,10 @@ unsafe extern "C" fn alloc(
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
-    let guard = unsafe { rcu_of_caller() };
+    let caller = unsafe { UnderRcu::new() };
 
-    if trace::traces_allocs() {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_or_error(guard, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
-    }
-    if phys_addr_ok.is_some() {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_page_or_more(guard, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
-    }
-    if size > PAGE_SIZE {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_run_or_more(guard, dev, size, cpu_addr, gfp, attrs) };
-    }
-    let taken = entry::take_page(guard, size, gfp, attrs);
-
-    match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { stored(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        Some((block, unsettled)) => unsafe {
-            settle(
-                guard, block.virt, block.page, block.size, cpu_addr, unsettled,
-            )
-        },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_run_or_more(guard, dev, size, cpu_addr, gfp, attrs) },
-    }
-}
-
-/// Serves what is more than a page, or not in the first chunk.
-///
-/// # Safety
-///
-/// As [`alloc`].
-#[inline(never)]
-unsafe fn alloc_run_or_more(
-    guard: &rcu::Guard,
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-) -> *mut bindings::page {
-    let taken = entry::take_run(guard, size, gfp, attrs);
-
-    match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { stored(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        Some((block, unsettled)) => unsafe {
-            settle(
-                guard, block.virt, block.page, block.size, cpu_addr, unsettled,
-            )
-        },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_or_error(guard, dev, size, cpu_addr, gfp, attrs, None) },
-    }
-}
-
-/// Does what is left to do for a block that was taken.
-///
-/// # Safety
-///
-/// `cpu_addr` is valid for writes. RCU has not ended since the block was taken.
-#[cold]
-#[inline(never)]
-unsafe fn settle(
-    guard: &rcu::Guard,
-    virt: NonNull<u8>,
-    page: NonNull<bindings::page>,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    unsettled: usize,
-) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
-    match unsafe { entry::settle(guard, virt, size, unsettled) } {
-        Ok(()) => {
-            // SAFETY: As promised by the caller.
-            unsafe { cpu_addr.write(virt.as_ptr().cast()) };
-            page.as_ptr()
-        }
-        Err(failure) => errno(failure).to_ptr(),
-    }
-}
-
-/// Serves requests with a `phys_addr_ok`.
-///
-/// # Safety
-///
-/// As [`alloc`].
-#[inline(never)]
-unsafe fn alloc_page_or_more(
-    guard: &rcu::Guard,
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-    phys_addr_ok: PhysAddrOk,
-) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    let block = unsafe { entry::alloc_page(guard, dev, size, gfp, attrs, phys_addr_ok) };
-
-    match block {
-        // SAFETY: As promised by the caller.
-        Some(block) => unsafe { stored(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_or_error(guard, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) },
-    }
-}
-
-/// Serves all that is not served at once.
-///
-/// # Safety
-///
-/// As [`alloc`].
-#[inline(never)]
-unsafe fn alloc_or_error(
-    guard: &rcu::Guard,
-    dev: *mut bindings::device,
-    size: usize,
-    cpu_addr: *mut *mut c_void,
-    gfp: bindings::gfp_t,
-    attrs: c_ulong,
-    phys_addr_ok: PhysAddrOk,
-) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    match unsafe { entry::alloc(guard, dev, size, gfp, attrs, phys_addr_ok) } {
-        // SAFETY: As promised by the caller.
-        Ok(block) => unsafe { stored(block, cpu_addr) },
-        Err(failure) => errno(failure).to_ptr(),
-    }
-}
-
-/// Stores the address of a block, and returns its page.
-///
-/// # Safety
-///
-/// `cpu_addr` is valid for writes.
-#[inline(always)]
-unsafe fn stored(block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
-    // SAFETY: As promised by the caller.
-    unsafe { cpu_addr.write(block.virt.as_ptr().cast()) };
-    block.page.as_ptr()
+    unsafe { entry::alloc(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
 }
 
 /// `dma_pool_provider.report`.
@@ -288,83 +208,34 @@ fn errno(failure: Failure) -> Error {
     }
 }
 
-/// `dma_pool_provider.free`: whether the memory is from our pools; an error if it is, but cannot be
-/// taken back.
+/// `dma_pool_provider.free`.
 ///
 /// # Safety
 ///
-/// As [`entry::free`]. Under RCU.
+/// As [`entry::free`]. Under RCU until it returns.
 unsafe extern "C" fn free(dev: *mut bindings::device, start: *mut c_void, size: usize) -> c_int {
     // SAFETY: As promised by the caller.
-    let guard = unsafe { rcu_of_caller() };
+    let caller = unsafe { UnderRcu::new() };
 
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_likely(guard, start, size) } {
-        return 1;
-    }
-    // SAFETY: As promised by the caller.
-    unsafe { free_or_tell(guard, dev, start, size) }
+    unsafe { entry::free(caller, dev, Virt(start as usize), size) }
 }
 
-/// Frees all that is not freed at once. Apart from [`free`], which so needs no registers for it.
+/// `dma_pool_provider.free_page`.
 ///
 /// # Safety
 ///
-/// As [`free`].
-#[inline(never)]
-unsafe fn free_or_tell(
-    guard: &rcu::Guard,
-    dev: *mut bindings::device,
-    start: *mut c_void,
-    size: usize,
-) -> c_int {
-    // SAFETY: As promised by the caller.
-    freed(unsafe { entry::free(guard, dev, start, size) })
-}
-
-/// `dma_pool_provider.free_page`, as [`free`].
-///
-/// # Safety
-///
-/// As [`entry::free_page`]. Under RCU.
+/// As [`entry::free`]. Under RCU until it returns.
 unsafe extern "C" fn free_page(
     dev: *mut bindings::device,
     page: *mut bindings::page,
     size: usize,
 ) -> c_int {
     // SAFETY: As promised by the caller.
-    let guard = unsafe { rcu_of_caller() };
+    let caller = unsafe { UnderRcu::new() };
 
     // SAFETY: As promised by the caller.
-    if !trace::traces_frees() && unsafe { entry::free_page_likely(guard, page, size) } {
-        return 1;
-    }
-    // SAFETY: As promised by the caller.
-    unsafe { free_page_or_tell(guard, dev, page, size) }
-}
-
-/// As [`free_or_tell`], of a page.
-///
-/// # Safety
-///
-/// As [`free_page`].
-#[inline(never)]
-unsafe fn free_page_or_tell(
-    guard: &rcu::Guard,
-    dev: *mut bindings::device,
-    page: *mut bindings::page,
-    size: usize,
-) -> c_int {
-    // SAFETY: As promised by the caller.
-    freed(unsafe { entry::free_page(guard, dev, page, size) })
-}
-
-fn freed(free: Free) -> c_int {
-    match free {
-        Free::Foreign => 0,
-        Free::Done => 1,
-        Free::Bad => EINVAL.to_errno(),
-    }
+    unsafe { entry::free(caller, dev, FirstPage::new(page), size) }
 }
 
 /// `dma_pool_provider.bad_free`.

@@ -7,6 +7,7 @@
 
 use kernel::{
     bindings,
+    io::PhysAddr,
     page::{
         PAGE_SHIFT,
         PAGE_SIZE, //
@@ -17,6 +18,7 @@ use kernel::{
 use super::{
     list::Member,
     page_count,
+    table::Chunks,
     Pools, //
 };
 use crate::report::trace;
@@ -32,8 +34,102 @@ pub(crate) enum Free {
     Bad,
 }
 
+/// What the DMA layer knows of memory that comes back.
+pub(crate) trait Place: Copy {
+    /// An address to name it by.
+    fn addr(self) -> u64;
+
+    /// The chunk that it is part of, and which page of it.
+    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)>;
+
+    /// As [`find`](Self::find), where most is found.
+    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)>;
+}
+
+/// Its kernel address.
+#[derive(Clone, Copy)]
+pub(crate) struct Virt(pub(crate) usize);
+
+impl Place for Virt {
+    fn addr(self) -> u64 {
+        // CAST: An address.
+        self.0 as u64
+    }
+
+    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.at_virt(self.0)
+    }
+
+    #[inline(always)]
+    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.likely_at_virt(self.0)
+    }
+}
+
+/// Its first page.
+///
+/// # Invariants
+///
+/// The page is valid.
+#[derive(Clone, Copy)]
+pub(crate) struct FirstPage(*mut bindings::page);
+
+impl FirstPage {
+    /// # Safety
+    ///
+    /// `page` is valid.
+    #[inline(always)]
+    pub(crate) unsafe fn new(page: *mut bindings::page) -> Self {
+        // INVARIANT: As promised by the caller.
+        Self(page)
+    }
+
+    /// Its physical address.
+    #[inline(always)]
+    fn phys(self) -> PhysAddr {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::page_to_phys(self.0) }
+    }
+
+    /// Where all memory is mapped, which pools are if nothing is remapped.
+    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
+    #[inline(always)]
+    fn virt(self) -> Virt {
+        // SAFETY: By the type invariants.
+        Virt(unsafe { bindings::page_to_virt(self.0) } as usize)
+    }
+}
+
+impl Place for FirstPage {
+    fn addr(self) -> u64 {
+        self.phys()
+    }
+
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.at_phys(self.phys())
+    }
+
+    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
+    #[inline(always)]
+    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.likely_at_phys(self.phys())
+    }
+
+    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
+    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        self.virt().find(chunks)
+    }
+
+    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
+    #[inline(always)]
+    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        self.virt().find_likely(chunks)
+    }
+}
+
 impl Pools {
-    /// Takes back a page at the kernel address `virt`, at the first attempt; most are.
+    /// Takes back a page, at the first attempt; most are.
     ///
     /// Returns `false` if nothing was done; [`free`](Self::free) does it then, or knows why not.
     ///
@@ -41,35 +137,26 @@ impl Pools {
     ///
     /// As for [`free`](Self::free).
     #[inline(always)]
-    pub(crate) unsafe fn free_likely(&self, guard: &rcu::Guard, virt: usize, size: usize) -> bool {
-        give_back_page(self.table.read(guard).likely_at_virt(virt), size)
-    }
-
-    /// Takes back `page`, as [`free_likely`](Self::free_likely) does.
-    ///
-    /// # Safety
-    ///
-    /// As for [`free_page`](Self::free_page).
-    #[inline(always)]
-    pub(crate) unsafe fn free_page_likely(
+    pub(crate) unsafe fn free_likely(
         &self,
         guard: &rcu::Guard,
-        page: *mut bindings::page,
+        at: impl Place,
         size: usize,
     ) -> bool {
-        let chunks = self.table.read(guard);
-        #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-        // SAFETY: The page is valid, as promised by the caller.
-        let found = chunks.likely_at_phys(unsafe { bindings::page_to_phys(page) });
-        // Pools are where all memory is mapped.
-        #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-        // SAFETY: The page is valid, as promised by the caller.
-        let found = chunks.likely_at_virt(unsafe { bindings::page_to_virt(page) } as usize);
+        let Some((member, page)) = at.find_likely(self.table.read(guard)) else {
+            return false;
+        };
 
-        give_back_page(found, size)
+        // Not the other way round: the compiler makes an instruction more of it.
+        let done = size.wrapping_sub(1) < PAGE_SIZE && member.chunk.free_page(page);
+
+        if done && member.pool.give_back(1) {
+            member.pool.unpin();
+        }
+        done
     }
 
-    /// Takes back `size` bytes at the kernel address `virt`.
+    /// Takes back `size` bytes.
     ///
     /// # Context
     ///
@@ -77,66 +164,22 @@ impl Pools {
     ///
     /// # Safety
     ///
-    /// If the address is from these pools, it is that of a block that [`alloc`](Self::alloc)
-    /// returned for a `size` that rounds up to the same number of pages, and that is not in use any
-    /// more. Anything else is found out where it can be, see [`Free::Bad`]. `dev` is NULL or a device.
+    /// If the memory is from these pools, it is a block that [`alloc`](Self::alloc) returned for a
+    /// `size` that rounds up to the same number of pages, and that is not in use any more. Anything
+    /// else is found out where it can be, see [`Free::Bad`]. `dev` is NULL or a device.
     pub(crate) unsafe fn free(
         &self,
         guard: &rcu::Guard,
         dev: *mut bindings::device,
-        virt: usize,
+        at: impl Place,
         size: usize,
     ) -> Free {
-        match self.table.read(guard).at_virt(virt) {
+        match at.find(self.table.read(guard)) {
             None => Free::Foreign,
             // SAFETY: As promised by the caller.
             Some((member, page)) => unsafe { take_back(dev, member, page, size) },
         }
     }
-
-    /// Takes back `size` bytes from `page`, as [`free`](Self::free) does.
-    ///
-    /// # Safety
-    ///
-    /// `page` is valid; otherwise as for [`free`](Self::free).
-    pub(crate) unsafe fn free_page(
-        &self,
-        guard: &rcu::Guard,
-        dev: *mut bindings::device,
-        page: *mut bindings::page,
-        size: usize,
-    ) -> Free {
-        let chunks = self.table.read(guard);
-        #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-        // SAFETY: The page is valid, as promised by the caller.
-        let found = chunks.at_phys(unsafe { bindings::page_to_phys(page) });
-        // Pools are where all memory is mapped.
-        #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-        // SAFETY: The page is valid, as promised by the caller.
-        let found = chunks.at_virt(unsafe { bindings::page_to_virt(page) } as usize);
-
-        match found {
-            None => Free::Foreign,
-            // SAFETY: As promised by the caller.
-            Some((member, page)) => unsafe { take_back(dev, member, page, size) },
-        }
-    }
-}
-
-/// Takes back one page that was found, and returns whether that was done.
-#[inline(always)]
-fn give_back_page(found: Option<(&Member, usize)>, size: usize) -> bool {
-    let Some((member, page)) = found else {
-        return false;
-    };
-
-    // Not the other way round: the compiler makes an instruction more of it.
-    let done = size.wrapping_sub(1) < PAGE_SIZE && member.chunk.free_page(page);
-
-    if done && member.pool.give_back(1) {
-        member.pool.unpin();
-    }
-    done
 }
 
 /// Takes back `size` bytes from `page` of a chunk.

@@ -17,7 +17,12 @@ use kernel::{
 };
 
 use super::{
-    free::Free,
+    free::{
+        FirstPage,
+        Free,
+        Place,
+        Virt, //
+    },
     growth,
     pool::Pool,
     request::{
@@ -257,23 +262,20 @@ pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block
 }
 
 pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
-    let (guard, virt) = (rcu::read_lock(), block.virt.as_ptr() as usize);
-    let dev = core::ptr::null_mut();
-
-    // SAFETY: The tests free what `alloc` returned, once, with its size.
-    unsafe {
-        pools.free_likely(&guard, virt, size) || pools.free(&guard, dev, virt, size) == Free::Done
-    }
+    free_at(pools, Virt(block.virt.as_ptr() as usize), size)
 }
 
 fn free_page(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
-    let (guard, page) = (rcu::read_lock(), block.page.as_ptr());
-    let dev = core::ptr::null_mut();
+    // SAFETY: It is a page.
+    free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
+}
 
-    // SAFETY: As above.
+fn free_at(pools: &Pools, at: impl Place, size: usize) -> bool {
+    let (guard, dev) = (rcu::read_lock(), core::ptr::null_mut());
+
+    // SAFETY: The tests free what `alloc` returned, once, with its size.
     unsafe {
-        pools.free_page_likely(&guard, page, size)
-            || pools.free_page(&guard, dev, page, size) == Free::Done
+        pools.free_likely(&guard, at, size) || pools.free(&guard, dev, at, size) == Free::Done
     }
 }
 

@@ -29,7 +29,6 @@ mod pool {
     include!(concat!(env!("OUT_DIR"), "/pool.rs"));
 }
 
-#[expect(dead_code, reason = "tests use a part of it")]
 #[path = "../../../../entry.rs"]
 mod entry;
 #[expect(dead_code, reason = "tests use a part of it")]

@@ -45,7 +45,12 @@ use crate::{
 };
 
 use super::{
-    free::Free,
+    free::{
+        FirstPage,
+        Free,
+        Place,
+        Virt, //
+    },
     request::{
         AllocRequest,
         PhysAddrOk, //
@@ -114,22 +119,23 @@ fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Fai
 
 /// A free, as the module goes about it: by the address, or by the page.
 fn free(pools: &Pools, block: &Block, size: usize, by_page: bool) -> Free {
-    let guard = rcu::read_lock();
-    let (virt, page) = (block.virt.as_ptr() as usize, block.page.as_ptr());
-    let dev = core::ptr::null_mut();
+    if by_page {
+        // SAFETY: It is a page.
+        free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
+    } else {
+        free_at(pools, Virt(block.virt.as_ptr() as usize), size)
+    }
+}
 
-    // SAFETY: What is no block that is out is noticed; the page is one.
+fn free_at(pools: &Pools, at: impl Place, size: usize) -> Free {
+    let (guard, dev) = (rcu::read_lock(), core::ptr::null_mut());
+
+    // SAFETY: What is no block that is out is noticed.
     unsafe {
-        if by_page {
-            if pools.free_page_likely(&guard, page, size) {
-                return Free::Done;
-            }
-            return pools.free_page(&guard, dev, page, size);
-        }
-        if pools.free_likely(&guard, virt, size) {
+        if pools.free_likely(&guard, at, size) {
             return Free::Done;
         }
-        pools.free(&guard, dev, virt, size)
+        pools.free(&guard, dev, at, size)
     }
 }
 

@@ -44,7 +44,10 @@ use super::{
 };
 
 use crate::pool::{
-    free::Free,
+    free::{
+        Free,
+        Virt, //
+    },
     Pools, //
 };
 
@@ -203,7 +206,7 @@ impl Sequence {
             return;
         }
         // SAFETY: It is not in use.
-        let freed = unsafe { self.pools.free(&guard, dev, addr, PAGE_SIZE) };
+        let freed = unsafe { self.pools.free(&guard, dev, Virt(addr), PAGE_SIZE) };
 
         assert_eq!(freed, if is_ours { Free::Bad } else { Free::Foreign });
     }

@@ -10,7 +10,10 @@
 //! - who has a block has pinned the module, and gives it back to the pools it is of;
 //! - the module goes only if nothing is out, and nothing is out when its memory goes.
 
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    ptr::null_mut, //
+};
 
 use kernel::{
     bindings,
@@ -20,14 +23,19 @@ use kernel::{
         Bounds, //
     },
     page::PAGE_SIZE,
+    prelude::*,
     sync::rcu, //
 };
 
 use crate::{
     bounded,
-    entry,
+    entry::{
+        self,
+        Caller, //
+    },
     module,
-    published::Published, //
+    published::Published,
+    report::failure::Failure, //
 };
 
 use super::{
@@ -36,7 +44,11 @@ use super::{
 };
 
 use crate::pool::{
-    free::Free,
+    free::{
+        Free,
+        Virt, //
+    },
+    Block,
     Pools, //
 };
 
@@ -75,31 +87,81 @@ impl Module {
     }
 }
 
+/// A call of `kernel/dma/pool.c`, under RCU.
+#[derive(Clone, Copy)]
+struct UnderRcu<'a>(&'a rcu::Guard);
+
+// SAFETY: There is one section.
+unsafe impl Caller for UnderRcu<'_> {
+    type Section<'a>
+        = &'a rcu::Guard
+    where
+        Self: 'a;
+    type Freed = Free;
+
+    fn section(&self) -> &rcu::Guard {
+        self.0
+    }
+
+    unsafe fn served(self, block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
+        // SAFETY: As promised by the caller.
+        unsafe { cpu_addr.write(block.virt.as_ptr().cast()) };
+        block.page.as_ptr()
+    }
+
+    unsafe fn failed(
+        self,
+        _failure: Failure,
+        _dev: *mut bindings::device,
+        _size: usize,
+        _gfp: bindings::gfp_t,
+    ) -> *mut bindings::page {
+        null_mut()
+    }
+
+    fn not_serving(self) -> *mut bindings::page {
+        null_mut()
+    }
+
+    unsafe fn freed(
+        self,
+        free: Free,
+        _dev: *mut bindings::device,
+        _addr: u64,
+        _size: usize,
+    ) -> Free {
+        free
+    }
+}
+
 /// Asks for a page, and gives it back if there was one.
 fn request() {
     let gfp = bindings::GFP_ATOMIC | bindings::GFP_DMA32;
-    let virt = {
-        // As kernel/dma/pool.c, around all that the module does.
+    let (dev, mut virt) = (null_mut(), null_mut());
+    let page = {
         let guard = rcu::read_lock();
-        let taken = entry::take_page(&guard, PAGE_SIZE, gfp, 0);
 
-        match taken {
-            None => return,
-            Some((block, 0)) => block.virt,
-            Some((block, unsettled)) => {
-                // SAFETY: RCU has not ended since the block was taken.
-                if unsafe { entry::settle(&guard, block.virt, block.size, unsettled) }.is_err() {
-                    return;
-                }
-                block.virt
-            }
+        // SAFETY: There is no device, and room for the address.
+        unsafe {
+            entry::alloc(
+                UnderRcu(&guard),
+                dev,
+                PAGE_SIZE,
+                &raw mut virt,
+                gfp,
+                0,
+                None,
+            )
         }
     };
 
+    if page.is_null() {
+        return;
+    }
     assert!(module::pins() > 0, "a block without a pin");
-    let dev = core::ptr::null_mut();
+    let (guard, at) = (rcu::read_lock(), Virt(virt as usize));
     // SAFETY: It is what was just taken.
-    let freed = unsafe { entry::free(&rcu::read_lock(), dev, virt.as_ptr().cast(), PAGE_SIZE) };
+    let freed = unsafe { entry::free(UnderRcu(&guard), dev, at, PAGE_SIZE) };
 
     assert_eq!(freed, Free::Done);
 }
