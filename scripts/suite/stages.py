@@ -51,7 +51,7 @@ class Stage:
 
 POOLS = "tests/host/pools"
 SMALL = ["--append", "coherent_pool=128K"]
-# Half an hour each with KASAN; most of the rest is faults.sh.
+# Half an hour each with KASAN, of x86_64 or with pages of 64 KiB; most of the rest is faults.sh.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
 MOST += "figures.sh holders.sh"
 REALTIME = "contract.sh load.sh cycle.sh kcsan.sh stress.sh"
@@ -151,7 +151,8 @@ STAGES = (
     Stage("needs encrypted", "soak",            "encrypted",    drivers("encrypted", NEEDS)),
     Stage("kdump encrypted", "soak",            "encrypted encrypted-builtin", kdump("encrypted", "--encrypted")),
     Stage("drivers encrypted-debug", "soak",    "debug",        drivers("debug", *SLOWLY)),
-    Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA)),
+    Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA, scripts=MOST)),
+    Stage("rest 64k",        "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA, scripts=REST)),
     Stage("kselftest debug", "soak",            "debug",        kselftest("debug", 4200, scripts=MOST)),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=REST)),
     Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),
