@@ -7,8 +7,8 @@
 //!   taken;
 //! - [`chunk_memory`]: pages in the state that devices need, and how they come out of it;
 //! - [`filter`]: which addresses the kernel asks the pools about;
-//! - [`pages`], [`mapping`], [`set_memory`]: where the pages come from, the addresses that CPUs use
-//!   them by, and who can read them.
+//! - [`pages`] with `cma.rs`, [`mapping`], [`set_memory`]: where the pages come from, the addresses
+//!   that CPUs use them by, and who can read them.
 //!
 //! Who is served, and when a pool gets a new chunk, is in [`pool`](crate::pool).
 
@@ -16,6 +16,8 @@ mod allocator;
 pub(crate) mod bits;
 pub(crate) mod chunk;
 pub(crate) mod chunk_memory;
+#[cfg(CONFIG_DMA_CMA)]
+mod cma;
 mod filter;
 mod hint;
 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]

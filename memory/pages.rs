@@ -2,23 +2,19 @@
 
 //! Contiguous pages for a chunk, from the page allocator or CMA, and back to where they came from.
 //!
-//! By which address CPUs use them is in [`mapping`](super::mapping); whether devices may read them,
+//! What is special about CMA is in `cma.rs`. By which address CPUs use them is in [`mapping`](super::mapping); whether devices may read them,
 //! in [`chunk_memory`](super::chunk_memory).
 
-use core::ptr::{
-    null_mut,
-    NonNull, //
-};
+use core::ptr::NonNull;
 
 use kernel::{
     bindings,
     io::PhysAddr,
-    page::PAGE_SHIFT,
-    prelude::*, //
+    page::PAGE_SHIFT, //
 };
 
 #[cfg(CONFIG_DMA_CMA)]
-use super::chunk_memory::count_leaked;
+use super::cma;
 use crate::plan::zones::Zone;
 
 /// Where pages came from, and thus go back to.
@@ -61,20 +57,14 @@ impl Pages {
         }
 
         #[cfg(CONFIG_DMA_CMA)]
-        if cma_in_zone(zone) {
-            // SAFETY: A NULL device selects the default area, which exists. Sleeping is allowed.
-            let page =
-                unsafe { bindings::dma_alloc_from_contiguous(null_mut(), count, order, true) };
-
-            if let Some(page) = NonNull::new(page) {
-                // INVARIANT: Just allocated there.
-                return Some(Self {
-                    page,
-                    count,
-                    zone,
-                    origin: Origin::Cma,
-                });
-            }
+        if let Some(page) = cma::alloc(zone, count, order) {
+            // INVARIANT: Just allocated there.
+            return Some(Self {
+                page,
+                count,
+                zone,
+                origin: Origin::Cma,
+            });
         }
 
         let gfp = gfp(zone) | bindings::__GFP_NOWARN | bindings::__GFP_RETRY_MAYFAIL;
@@ -155,21 +145,8 @@ impl Drop for Pages {
             // SAFETY: By the type invariants single pages, which are ours.
             Origin::Buddy => unsafe { free_single(self.page, 0..self.count) },
             #[cfg(CONFIG_DMA_CMA)]
-            Origin::Cma => {
-                // SAFETY: The pages are owned by this object and came from the default area.
-                let released = unsafe {
-                    bindings::dma_release_from_contiguous(
-                        null_mut(),
-                        self.page.as_ptr(),
-                        self.count as c_int,
-                    )
-                };
-
-                if !released {
-                    count_leaked(self.zone, self.size());
-                    pr_err!("DMA: CMA does not take back a pool chunk; leaking it\n");
-                }
-            }
+            // SAFETY: By the type invariants the pages are from there, and ours.
+            Origin::Cma => unsafe { cma::release(self.zone, self.page, self.count) },
         }
     }
 }
@@ -191,31 +168,5 @@ fn gfp(zone: Zone) -> bindings::gfp_t {
         Zone::Kernel => bindings::GFP_KERNEL,
         Zone::Dma => bindings::GFP_KERNEL | bindings::GFP_DMA,
         Zone::Dma32 => bindings::GFP_KERNEL | bindings::GFP_DMA32,
-    }
-}
-
-/// Whether the default CMA area lies within what devices of a zone's pool can address.
-#[cfg(CONFIG_DMA_CMA)]
-fn cma_in_zone(zone: Zone) -> bool {
-    // SAFETY: NULL selects the default area.
-    let cma = unsafe { bindings::dev_get_cma_area(null_mut()) };
-
-    if cma.is_null() {
-        return false;
-    }
-    // SAFETY: The area exists, and areas are never destroyed.
-    let (base, size) = unsafe { (bindings::cma_get_base(cma), bindings::cma_get_size(cma)) };
-    // An area does not cross zones, see `cma_activate_area()`. One that was not activated is empty.
-    let Some(last) = size.checked_sub(1) else {
-        return false;
-    };
-    let end = base.saturating_add(last as PhysAddr);
-    // SAFETY: The limit is set once, while the memory is set up at boot.
-    let dma_limit = unsafe { bindings::zone_dma_limit };
-
-    match zone {
-        Zone::Dma if cfg!(CONFIG_ZONE_DMA) => end <= dma_limit,
-        Zone::Dma32 if cfg!(CONFIG_ZONE_DMA32) => end <= dma_limit.max(u64::from(u32::MAX)),
-        _ => true,
     }
 }
