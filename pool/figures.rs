@@ -83,7 +83,10 @@ impl Figures {
     }
 
     /// The name of the device whose request was the largest that failed, padded with NUL.
-    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code, reason = "for debugfs, and tests"))]
+    #[cfg_attr(
+        not(CONFIG_DEBUG_FS),
+        allow(dead_code, reason = "for debugfs, and tests")
+    )]
     pub(crate) fn largest_failed_dev(&self) -> [u8; NAME_LEN] {
         self.largest_failed_dev.get()
     }

@@ -163,7 +163,10 @@ impl Pools {
     }
 
     /// Bytes in the pool of a zone, as a value that changes; 0 if there is no such pool.
-    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code, reason = "for debugfs, and tests"))]
+    #[cfg_attr(
+        not(CONFIG_DEBUG_FS),
+        allow(dead_code, reason = "for debugfs, and tests")
+    )]
     pub(crate) fn size(&self, zone: Zone) -> &Atomic<usize> {
         match self.pools.get(zone) {
             Some(pool) => &pool.size,

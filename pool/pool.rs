@@ -279,7 +279,10 @@ impl Pool {
     }
 
     /// Blocks that were handed out, and blocks that came back.
-    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code, reason = "for debugfs, and tests"))]
+    #[cfg_attr(
+        not(CONFIG_DEBUG_FS),
+        allow(dead_code, reason = "for debugfs, and tests")
+    )]
     pub(crate) fn calls(&self) -> (usize, usize) {
         let frees = read_once(&self.frees);
 
@@ -296,7 +299,10 @@ impl Pool {
 
     /// What is out now is the peak from here on. The worker may note an earlier one if it looks at
     /// this very moment.
-    #[cfg_attr(not(CONFIG_DEBUG_FS), allow(dead_code, reason = "for debugfs, and tests"))]
+    #[cfg_attr(
+        not(CONFIG_DEBUG_FS),
+        allow(dead_code, reason = "for debugfs, and tests")
+    )]
     pub(crate) fn reset_hiwater(&self) {
         self.restart_peak();
         self.hiwater.store(0, Relaxed);
