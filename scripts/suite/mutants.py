@@ -60,20 +60,20 @@ def is_called(mutant: Mutant, name: str) -> bool:
     return name in (mutant.name, mutant.name.partition("-")[0], mutant.where)
 
 
-def host(name: str, crate: str = "tests/host") -> Results:
-    """The host tests of the copy."""
+def host(name: str, test: str = "", crate: str = "tests/host") -> Results:
+    """The host tests of the copy; if one is named, that alone, and a crash is one of it."""
     argv = [str(TREE / "scripts/host"), crate, "cargo", "test", "--locked"]
     log = WORK / f"{name}-{Path(crate).name}.log"
     if call([*argv, "--no-run"], log, stderr=True):
         raise Broken(f"the host tests do not build, see {log.relative_to(TOP)}")
-    status = call(argv, log, stderr=True)
+    status = call([*argv, *test.split()], log, stderr=True)
     results = cargo_results(log.read_text(errors="replace"))
     if status and not results.failed:
-        results.failed.append(f"cargo ended with status {status}")
+        results.failed.append(test or f"cargo ended with status {status}")
     return results
 
 
-def panics(name: str, variant: str) -> Results:
+def panics(name: str, _test: str = "", *, variant: str) -> Results:
     """The search for panics in the module of the copy."""
     log = WORK / f"{name}-{variant}-panics.log"
     status = call([str(TREE / "scripts/lint"), "panics", variant], log, stderr=True)
@@ -84,7 +84,7 @@ def panics(name: str, variant: str) -> Results:
     return Results(passed=["no panic can be reached"])
 
 
-def try_on_host(mutants: list[Mutant], report: Report, tests: Callable[[str], Results]) -> None:
+def try_on_host(mutants: list[Mutant], report: Report, tests: Callable[..., Results]) -> None:
     """One after the other, with the tests that are on this machine."""
     try:
         control = tests(CONTROL)
@@ -93,7 +93,7 @@ def try_on_host(mutants: list[Mutant], report: Report, tests: Callable[[str], Re
     for mutant in mutants:
         try:
             with Patched(mutant):
-                report.verdict(mutant, control, tests(mutant.name))
+                report.verdict(mutant, control, tests(mutant.name, mutant.test))
         except Broken as broken:
             report.error(mutant, str(broken))
 

@@ -174,14 +174,14 @@ def judge(goals, measured, baseline, arch, forms):
 
 
 def known_misses(text):
-    """The machines and operations whose goal is known to be missed."""
+    """The machines, or machine and form, and operations whose goal is known to be missed."""
     return {(machine, operation) for _, (machine, operation, _) in table.rows(text, 3)}
 
 
 def excuse(verdicts, known, arch):
     """Drops that a goal is missed where that is known; the baseline counts as before."""
     for verdict in verdicts:
-        if (arch, verdict.operation) in known:
+        if {(who, verdict.operation) for who in (arch, f"{arch} {verdict.form}")} & known:
             verdict.reasons = [reason for reason in verdict.reasons if ": missed by " not in reason]
 
 

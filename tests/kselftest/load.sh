@@ -180,10 +180,10 @@ twice() {
 	must_unload
 }
 
-# The memory of the module is back before C asks for its own. Twice as much, as somebody else
-# may take a page of it first.
+# The memory of the module is back before C asks for its own. At least twice as much, as
+# somebody else may take a page of it first, and as the zone's watermarks are in pages.
 from_full_zone() {
-	must_load coherent_pool=dma:2M || return
+	must_load coherent_pool=dma:$((512 * PAGE)) || return
 	# And what the C pools have given back, so that there is room only where the module was.
 	echo dma >"$TEST/hog" || fail_with "the zone cannot be filled"
 	must_unload

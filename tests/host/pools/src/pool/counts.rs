@@ -247,6 +247,10 @@ fn a_low_pool_beside_the_worker() {
             assert!(asks, "a pool that is low, and nobody asks");
             counted.give_back(1);
         }
+        assert!(
+            !counted.pool.watch(),
+            "nobody will ask, and the worker is not told"
+        );
         (0..3).for_each(|_| counted.give_back(1));
         counted.check();
     });
