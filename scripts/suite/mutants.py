@@ -13,7 +13,7 @@ and one line that says who notices, or why nobody can:
 ": TEST" after all but the last names a test that has to fail. "# Fast: yes" marks
 those that cost little time.
 
-The rules: only a test that fails is a catch, or a guest that dies in it. A patch that
+The rules: only a test that fails is a catch, or a guest or program that dies in it. A patch that
 does not apply, or a tree that does not build, is an error, which counts as failed as
 a fault that nobody noticed does. What a test says counts only if it passes without
 any fault: in a guest the module as it is runs last, after those with faults. What is
