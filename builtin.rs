@@ -94,7 +94,7 @@ pub(crate) fn unpin() {}
 #[derive(Clone, Copy)]
 struct DmaLayer;
 
-// SAFETY: The pools never go.
+// SAFETY: The pools never go: `rust_dma_pool_create()` forgets what would take them away.
 unsafe impl Caller for DmaLayer {
     type Section<'a> = rcu::Guard;
     type Freed = bool;

@@ -87,6 +87,8 @@ impl Drop for Registration {
 struct UnderRcu(());
 
 impl UnderRcu {
+    /// Makes a proof that RCU is held.
+    ///
     /// # Safety
     ///
     /// RCU's read side is locked until this and its copies are gone.

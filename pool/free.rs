@@ -75,6 +75,8 @@ impl Place for Virt {
 pub(crate) struct FirstPage(*mut bindings::page);
 
 impl FirstPage {
+    /// Makes a place of the page that a block begins with.
+    ///
     /// # Safety
     ///
     /// `page` is valid.

@@ -266,7 +266,7 @@ pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
 }
 
 fn free_page(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
-    // SAFETY: It is a page.
+    // SAFETY: That of a block is valid.
     free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
 }
 

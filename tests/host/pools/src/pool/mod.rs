@@ -120,7 +120,7 @@ fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Fai
 /// A free, as the module goes about it: by the address, or by the page.
 fn free(pools: &Pools, block: &Block, size: usize, by_page: bool) -> Free {
     if by_page {
-        // SAFETY: It is a page.
+        // SAFETY: That of a block is valid.
         free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
     } else {
         free_at(pools, Virt(block.virt.as_ptr() as usize), size)
