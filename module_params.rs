@@ -15,13 +15,13 @@ use kernel::{
     bindings,
     module_param::KernelParam,
     prelude::*,
-    str::{
-        as_char_ptr_in_const_context,
-        CStr, //
-    },
+    str::as_char_ptr_in_const_context, //
 };
 
-use crate::platform::cmdline::RawOptions;
+use crate::{
+    c_str,
+    platform::cmdline::RawOptions, //
+};
 
 /// Storage of a parameter.
 ///
@@ -50,7 +50,7 @@ impl Storage<*mut c_char> {
             return None;
         }
         // SAFETY: What `charp` stores is a C string that lives as long as the module.
-        Some(unsafe { CStr::from_char_ptr(text) }.to_bytes())
+        Some(unsafe { c_str::bytes(text) })
     }
 }
 

@@ -14,7 +14,7 @@
 //! - [`pool`]: who serves requests, and who changes the size of a pool;
 //! - [`memory`]: what is handed out, from the page allocator to what devices can use;
 //! - [`report`]: what people see, in the log, in debugfs and in traces;
-//! - [`sync`]: what the `kernel` crate's atomics lack.
+//! - [`sync`]: what the `kernel` crate's atomics lack; [`c_str`]: strings that come from C.
 
 #[cfg(MODULE)]
 use kernel::prelude::*;
@@ -23,6 +23,7 @@ use kernel::prelude::*;
 mod builtin;
 #[cfg(all(not(MODULE), CONFIG_DEBUG_FS, CONFIG_TRACEPOINTS))]
 mod builtin_param;
+mod c_str;
 mod entry;
 mod memory;
 #[cfg(MODULE)]

@@ -12,6 +12,7 @@ use kernel::{
     prelude::*, //
 };
 
+mod c_str;
 #[expect(dead_code, reason = "what runs later is for the other crate")]
 mod plan;
 mod platform;

@@ -58,7 +58,7 @@ impl Allocator {
     pub(crate) fn free_pages(&self) -> usize {
         (0..words_of(self.pages()))
             .map(|index| read_once(self.word(index)).count_zeros() as usize)
-            .sum()
+            .fold(0, usize::wrapping_add)
     }
 
     /// Pages of the largest block that can be had.

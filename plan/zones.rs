@@ -143,7 +143,14 @@ impl<T> PerZone<T> {
 
     /// Returns each zone and its value, in the order of [`Zone::ALL`].
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Zone, &T)> {
-        Zone::ALL.into_iter().zip(&self.0)
+        let [kernel, dma, dma32] = &self.0;
+
+        [
+            (Zone::Kernel, kernel),
+            (Zone::Dma, dma),
+            (Zone::Dma32, dma32),
+        ]
+        .into_iter()
     }
 }
 

@@ -8,16 +8,18 @@
 use kernel::{
     bindings,
     page::PAGE_SIZE,
-    prelude::*,
-    str::CStr, //
+    prelude::*, //
 };
 
-use crate::policy::options::{
-    parse_pool,
-    parse_size,
-    BadValue,
-    Invalid,
-    Options, //
+use crate::{
+    c_str,
+    policy::options::{
+        parse_pool,
+        parse_size,
+        BadValue,
+        Invalid,
+        Options, //
+    },
 };
 
 /// The values of the options as they were typed; `None` for one that was not given.
@@ -93,5 +95,5 @@ fn value(option: *const bindings::dma_pool_arg) -> Option<&'static [u8]> {
         return None;
     }
     // SAFETY: The value is a C string.
-    Some(unsafe { CStr::from_char_ptr(option.value.as_ptr()) }.to_bytes())
+    Some(unsafe { c_str::bytes(option.value.as_ptr()) })
 }

@@ -16,11 +16,11 @@ use kernel::{
         },
         Arc, //
     },
-    time::Instant,
     workqueue::new_delayed_work, //
 };
 
 use super::{
+    growth,
     list::List,
     pool::Pool,
     table::Table,
@@ -94,7 +94,7 @@ impl Pools {
                 growth <- new_delayed_work!("dma_pool_growth"),
                 growth_queued: AtomicFlag::new(false),
                 pressure: AtomicFlag::new(false),
-                since: Instant::now(),
+                since: growth::clock(),
                 #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
                 skipped: Atomic::new(0),
             }),
@@ -158,11 +158,13 @@ impl Pools {
                 pool.initial() >> 10,
                 zone.gfp_name()
             );
-            if pool.initial() < size {
+            let missing = size.saturating_sub(pool.initial());
+
+            if missing != 0 {
                 pr_warn!(
                     "DMA: memory is short, the {} pool lacks {} of {} KiB\n",
                     zone.name(),
-                    (size - pool.initial()) >> 10,
+                    missing >> 10,
                     size >> 10
                 );
             }

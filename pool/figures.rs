@@ -74,9 +74,9 @@ impl Figures {
         raise(&self.largest_request, bytes);
     }
 
-    /// Notes a request of `bytes` bytes that failed, of a device whose name has these bytes.
+    /// Notes a request of `bytes` bytes that failed, of a device of that name.
     #[cold]
-    pub(crate) fn note_failed(&self, bytes: usize, name: impl Iterator<Item = u8>) {
+    pub(crate) fn note_failed(&self, bytes: usize, name: &[u8]) {
         if raise(&self.largest_failed, bytes) {
             self.largest_failed_dev.set(name);
         }
@@ -114,7 +114,7 @@ impl Name {
     }
 
     /// Changes the name, and returns whether it did: not if somebody else does that just now.
-    pub(crate) fn set(&self, mut name: impl Iterator<Item = u8>) -> bool {
+    pub(crate) fn set(&self, name: &[u8]) -> bool {
         let sequence = read_once(&self.sequence);
 
         if sequence % 2 != 0
@@ -125,6 +125,8 @@ impl Name {
         {
             return false;
         }
+        let mut name = name.iter().copied();
+
         for word in &self.words {
             let bytes = core::array::from_fn(|_| name.next().unwrap_or(0));
 

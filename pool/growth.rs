@@ -22,8 +22,9 @@ use kernel::{
     },
     time::{
         msecs_to_jiffies,
-        Instant,
-        Monotonic, //
+        ClockSource,
+        Monotonic,
+        NSEC_PER_MSEC, //
     },
     workqueue::{
         DelayedWork,
@@ -145,7 +146,7 @@ impl Pools {
 
     /// Adds a chunk, if there is memory for one that is of use.
     fn grow(&self, pool: &Arc<Pool>, control: &mut Control, sizes: Sizes) {
-        let start = Instant::<Monotonic>::now();
+        let start = clock();
         let result = Chunk::new(pool.zone, sizes, pool.kind.is_shared()).and_then(|chunk| {
             let added = (chunk.size(), chunk.phys_of(0));
 
@@ -156,7 +157,7 @@ impl Pools {
         });
         let (size, phys) = result.unwrap_or((0, 0));
 
-        trace::grow(pool.zone, size, phys, start);
+        trace::grow(pool.zone, size, phys, clock().wrapping_sub(start));
         match result {
             Ok(_) => {
                 pool.figures.growths.add(1, Relaxed);
@@ -178,12 +179,12 @@ impl Pools {
 
     /// Gives an idle chunk back so that `keep` bytes stay, and returns whether there was one.
     fn shrink(&self, pool: &Pool, control: &mut Control, load: &Load, keep: usize) -> bool {
-        let start = Instant::<Monotonic>::now();
+        let start = clock();
         let Ok(Some((size, phys))) = self.table.remove(pool, keep) else {
             return false;
         };
 
-        trace::shrink(pool.zone, size, phys, start);
+        trace::shrink(pool.zone, size, phys, clock().wrapping_sub(start));
         pool.figures.shrinks.add(1, Relaxed);
         control.shrunk(load);
         true
@@ -191,8 +192,8 @@ impl Pools {
 
     /// Milliseconds since the pools exist.
     fn now(&self) -> u64 {
-        // CAST: Not negative.
-        let now = self.since.elapsed().as_millis() as u64;
+        // CAST: A positive constant.
+        let now = clock().wrapping_sub(self.since) / NSEC_PER_MSEC as u64;
         #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
         let now = now.wrapping_add(self.skipped.load(Relaxed) as u64);
 
@@ -220,6 +221,14 @@ impl Pools {
         self.pressure.store(true, Relaxed);
         schedule(self);
     }
+}
+
+/// Nanoseconds of the kernel's monotonic clock. Any context but NMI.
+///
+/// The difference of two `Instant`s would be checked, and could panic as far as the compiler knows.
+pub(super) fn clock() -> u64 {
+    // CAST: Never negative, as the trait promises.
+    Monotonic::ktime_get() as u64
 }
 
 /// Says that a pool cannot grow as far as it should. Process context.

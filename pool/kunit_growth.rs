@@ -233,7 +233,7 @@ mod tests {
         let figures = &dma32(&pools)?.figures;
 
         for (bytes, name) in [(1, b"first"), (3, b"large"), (2, b"small")] {
-            figures.note_failed(bytes, name.iter().copied());
+            figures.note_failed(bytes, name);
         }
         assert_eq!(figures.largest_failed.load(Relaxed), 3);
         assert!(figures.largest_failed_dev().starts_with(b"large\0"));

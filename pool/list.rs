@@ -66,38 +66,46 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Adds a chunk to a pool. May sleep; on `ENOMEM` the chunk is given back.
-    pub(crate) fn push(&mut self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result {
-        let pool = pool.clone();
-        let zone = pool.zone;
-        let granules = granules(chunk.size());
-        let member = Arc::new(
-            Member {
-                chunk,
-                pool,
-                is_added,
-            },
-            GFP_KERNEL,
-        )?;
+    /// The same list with one more chunk, of that pool. May sleep; on `ENOMEM` the chunk is given back.
+    pub(super) fn with(&self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result<Self> {
+        let member = Member {
+            chunk,
+            pool: pool.clone(),
+            is_added,
+        };
+        let member = Arc::new(member, GFP_KERNEL)?;
+        let mut copy = self.without(None)?;
 
-        self.granules = self.granules.saturating_add(granules);
-        Ok(self.zones.get_mut(zone).push(member, GFP_KERNEL)?)
+        copy.push(member)?;
+        Ok(copy)
     }
 
-    /// The same list, but for one member.
+    /// The same list, but for one member. May sleep; `ENOMEM`.
     pub(super) fn without(&self, left_out: Option<&Member>) -> Result<Self> {
         let mut copy = Self::default();
 
         for (zone, members) in self.zones.iter() {
+            // Room for one more: `KVec::push()` would have panics, as far as the compiler knows.
+            *copy.zones.get_mut(zone) =
+                KVec::with_capacity(members.len().wrapping_add(1), GFP_KERNEL)?;
             for member in members.iter() {
-                if left_out.is_some_and(|left_out| core::ptr::eq(&**member, left_out)) {
-                    continue;
+                if !left_out.is_some_and(|left_out| core::ptr::eq(&**member, left_out)) {
+                    copy.push(member.clone())?;
                 }
-                copy.granules = copy.granules.saturating_add(granules(member.chunk.size()));
-                copy.zones.get_mut(zone).push(member.clone(), GFP_KERNEL)?;
             }
         }
         Ok(copy)
+    }
+
+    /// Adds a member, for which there is room.
+    fn push(&mut self, member: Arc<Member>) -> Result {
+        let (zone, size) = (member.pool.zone, member.chunk.size());
+
+        self.granules = self.granules.saturating_add(granules(size));
+        self.zones
+            .get_mut(zone)
+            .push_within_capacity(member)
+            .map_err(|_| ENOMEM)
     }
 
     /// The chunks, pool by pool.

@@ -54,10 +54,6 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::{
-        Instant,
-        Monotonic, //
-    },
     workqueue::DelayedWork, //
 };
 
@@ -123,8 +119,8 @@ pub(crate) struct Pools {
     growth_queued: AtomicFlag,
     /// The page allocator is short of memory.
     pressure: AtomicFlag,
-    /// When these pools were created.
-    since: Instant<Monotonic>,
+    /// When these pools were created, in nanoseconds of [`growth::clock`].
+    since: u64,
     /// Milliseconds that tests did not wait.
     #[cfg(CONFIG_DMA_POOL_RUST_KUNIT_TEST)]
     skipped: Atomic<usize>,

@@ -135,10 +135,11 @@ impl Pool {
                 break;
             };
             let added = chunk.size();
-
-            if list.push(&pool, chunk, false).is_err() {
+            let Ok(longer) = list.with(&pool, chunk, false) else {
                 break;
-            }
+            };
+
+            *list = longer;
             initial = initial.saturating_add(added);
         }
         pool.size.store(initial, Relaxed);

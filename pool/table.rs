@@ -165,11 +165,9 @@ impl Table {
         let _update = self.update.lock();
         // SAFETY: By the type invariants the pointer is valid; the mutex keeps anyone from
         // replacing the table.
-        let mut list = unsafe { &*self.current.load(Relaxed) }.list.without(None)?;
+        let current = unsafe { &*self.current.load(Relaxed) };
         let size = chunk.size();
-
-        list.push(pool, chunk, is_added)?;
-        let new = Chunks::new(list)?;
+        let new = Chunks::new(current.list.with(pool, chunk, is_added)?)?;
 
         // Who is told of the memory has to find it, and who is served from it takes it off.
         pool.size.add(size, Relaxed);

@@ -88,20 +88,20 @@ impl Debugfs {
             unsafe { holders::init() };
             file(c"holders", MODE_WRITABLE, this.dir, HOLDERS);
         }
-        for (place, zone) in Zone::ALL.into_iter().enumerate() {
+        for zone in Zone::ALL {
             if pools.pool(zone).is_none() {
                 continue;
             }
             let dir = directory(c_name(zone), this.dir);
 
-            for (index, name) in NAMES.into_iter().enumerate() {
-                let mode = if index == HIWATER {
+            for (figure, name) in (0..NAMES.len()).zip(NAMES) {
+                let mode = if figure == HIWATER {
                     MODE_WRITABLE
                 } else {
                     MODE
                 };
 
-                file(name, mode, dir, FIRST_FIGURE + place * NAMES.len() + index);
+                file(name, mode, dir, number_of_figure(zone, figure));
             }
         }
         this
@@ -199,6 +199,14 @@ static FILE: Operations = Operations(bindings::debugfs_short_fops {
 unsafe fn number_of(file: *mut bindings::file) -> usize {
     // SAFETY: As promised by the caller, the file has an inode, which keeps it.
     unsafe { (*(*file).f_inode).i_private as usize }
+}
+
+/// The number of the file for a figure of a pool.
+const fn number_of_figure(zone: Zone, figure: usize) -> usize {
+    // CAST: The place in `Zone::ALL`.
+    let first = (zone as usize).wrapping_mul(NAMES.len());
+
+    FIRST_FIGURE.wrapping_add(first).wrapping_add(figure)
 }
 
 /// The figure of that number, and whose it is.

@@ -25,6 +25,7 @@ use kernel::{
 
 use super::trace;
 use crate::{
+    c_str,
     plan::zones::Zone,
     pool::{
         pool::Pool,
@@ -110,7 +111,7 @@ impl Failure {
         self,
         zone: WantedZone,
         size: usize,
-        name: &Name,
+        name: &Name<'_>,
         nowarn: bool,
     ) -> Option<Shortage> {
         let guard = rcu::read_lock();
@@ -259,40 +260,30 @@ pub(crate) unsafe fn bad_free(dev: *mut bindings::device, addr: u64, size: usize
     warn_on!(true);
 }
 
-/// A device for messages. Prints its name, without a way to panic that `CStr` has.
-pub(super) struct Name(*const c_char);
+/// The name of a device.
+pub(super) struct Name<'a>(&'a [u8]);
 
-impl Name {
+impl<'a> Name<'a> {
     /// # Safety
     ///
-    /// `dev` is NULL or a device that exists for as long as the result is used.
+    /// `dev` is NULL or a device that exists, by this name, for as long as the result is used.
     pub(super) unsafe fn of(dev: *mut bindings::device) -> Self {
         if dev.is_null() {
-            return Self(c"(no device)".as_char_ptr());
+            return Self(b"(no device)");
         }
-        // SAFETY: The device exists, as promised by the caller.
-        Self(unsafe { bindings::dev_name(dev) })
+        // SAFETY: As promised by the caller; it is a C string.
+        Self(unsafe { c_str::bytes(bindings::dev_name(dev)) })
+    }
+
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.0
     }
 }
 
-impl Name {
-    pub(super) fn bytes(&self) -> impl Iterator<Item = u8> {
-        let mut next = self.0;
-
-        core::iter::from_fn(move || {
-            // SAFETY: A name ends with NUL, and nothing after that is read.
-            let byte = unsafe { next.read() };
-
-            next = next.wrapping_add(1);
-            (byte != 0).then_some(byte)
-        })
-        .fuse()
-    }
-}
-
-impl fmt::Display for Name {
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes()
-            .try_for_each(|byte| f.write_char(char::from(byte)))
+        self.0
+            .iter()
+            .try_for_each(|byte| f.write_char(char::from(*byte)))
     }
 }

@@ -16,19 +16,20 @@ use kernel::{
     io::PhysAddr,
     page::PAGE_SHIFT,
     prelude::*,
-    str::CStr,
     sync::rcu, //
 };
 
 use super::{
-    c_name,
     failure::Name,
     holdings::Holdings,
     text::Text, //
 };
-use crate::plan::zones::{
-    PerZone,
-    Zone, //
+use crate::{
+    c_str,
+    plan::zones::{
+        PerZone,
+        Zone, //
+    },
 };
 
 kernel::sync::global_lock! {
@@ -187,15 +188,13 @@ unsafe extern "C" fn taken(
     phys: PhysAddr,
 ) {
     // SAFETY: As promised by the caller.
-    let (table, device, pool) = unsafe {
-        (
-            &*data.cast::<Holdings>(),
-            Name::of(dev),
-            CStr::from_char_ptr(pool),
-        )
-    };
+    let (table, device, pool) =
+        unsafe { (&*data.cast::<Holdings>(), Name::of(dev), c_str::bytes(pool)) };
 
-    if let Some(zone) = Zone::ALL.into_iter().find(|zone| c_name(*zone) == pool) {
+    if let Some(zone) = Zone::ALL
+        .into_iter()
+        .find(|zone| zone.name().as_bytes() == pool)
+    {
         table.note(device.bytes(), zone, bytes >> PAGE_SHIFT, phys);
     }
 }

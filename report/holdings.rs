@@ -107,13 +107,7 @@ impl Holdings {
     }
 
     /// Notes a block that a device of that name has taken. Any context but NMI; takes no lock.
-    pub(super) fn note(
-        &self,
-        name: impl Iterator<Item = u8>,
-        zone: Zone,
-        pages: usize,
-        phys: PhysAddr,
-    ) {
+    pub(super) fn note(&self, name: &[u8], zone: Zone, pages: usize, phys: PhysAddr) {
         // CAST: 64-bit machines only.
         let first = phys as usize >> PAGE_SHIFT;
         let entry = Entry::new(first, self.device(name), zone, pages);
@@ -157,16 +151,15 @@ impl Holdings {
     /// The number of a device of that name, from 1; 0 if there are too many.
     ///
     /// A name that two use for the first time at once may get two.
-    fn device(&self, mut name: impl Iterator<Item = u8>) -> usize {
-        let name: [u8; NAME_LEN] = core::array::from_fn(|_| name.next().unwrap_or(0));
-        let is_it = |device: &Name| {
-            !device.is_set() && device.set(name.into_iter()) || device.get() == name
-        };
+    fn device(&self, name: &[u8]) -> usize {
+        let mut bytes = name.iter().copied();
+        let name: [u8; NAME_LEN] = core::array::from_fn(|_| bytes.next().unwrap_or(0));
+        let is_it = |device: &Name| !device.is_set() && device.set(&name) || device.get() == name;
 
-        self.devices
-            .iter()
-            .position(is_it)
-            .map_or(0, |index| index.wrapping_add(1))
+        (1..=DEVICES)
+            .zip(self.devices.iter())
+            .find(|(_, device)| is_it(device))
+            .map_or(0, |(number, _)| number)
     }
 
     /// Blocks and pages that a device has of each pool.
@@ -195,9 +188,9 @@ impl Holdings {
         let mut rest = out;
 
         text.push(b"pool      blocks       bytes  device\n");
-        for (index, name) in self.devices.iter().enumerate() {
+        for (number, name) in (1..=DEVICES).zip(self.devices.iter()) {
             if name.is_set() {
-                self.show_device(text, index.wrapping_add(1), &name.get(), &mut rest);
+                self.show_device(text, number, &name.get(), &mut rest);
             }
         }
         self.show_device(text, 0, b"(other devices)", &mut rest);
@@ -239,7 +232,7 @@ fn row(text: &mut Text, zone: Zone, (blocks, pages): (usize, usize), device: &[u
     text.cell(blocks, 10);
     text.cell(pages << PAGE_SHIFT, 12);
     text.push(b"  ");
-    text.device(device);
+    text.padded(device);
     text.push(b"\n");
 }
 
@@ -263,7 +256,12 @@ mod tests {
 
     /// Notes a block of `pages` pages from this one.
     fn note(table: &Holdings, name: &str, zone: Zone, page: usize, pages: usize) {
-        table.note(name.bytes(), zone, pages, (page << PAGE_SHIFT) as PhysAddr);
+        table.note(
+            name.as_bytes(),
+            zone,
+            pages,
+            (page << PAGE_SHIFT) as PhysAddr,
+        );
     }
 
     fn forget(table: &Holdings, page: usize) {
@@ -305,12 +303,7 @@ mod tests {
         for device in 0..DEVICES + 3 {
             let name = [b'a', 1 + device as u8];
 
-            table.note(
-                name.into_iter(),
-                Zone::Kernel,
-                1,
-                (device << PAGE_SHIFT) as PhysAddr,
-            );
+            table.note(&name, Zone::Kernel, 1, (device << PAGE_SHIFT) as PhysAddr);
         }
         assert_eq!(sum(&table, DEVICES, Zone::Kernel), (1, 1));
         assert_eq!(sum(&table, 0, Zone::Kernel), (3, 3));

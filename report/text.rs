@@ -132,9 +132,9 @@ impl Text {
         self.push(b"      ".get(zone.name().len()..).unwrap_or_default());
     }
 
-    /// The name of a device, which is padded with NUL.
+    /// A name, which may be padded with NUL.
     #[inline(never)]
-    pub(super) fn device(&mut self, name: &[u8]) {
+    pub(super) fn padded(&mut self, name: &[u8]) {
         self.push(name.split(|byte| *byte == 0).next().unwrap_or_default());
     }
 }
@@ -162,13 +162,13 @@ pub(super) fn stats(text: &mut Text, pools: &Pools, guard: &rcu::Guard) {
         for (figure, value) in NAMES.into_iter().zip(values(pools, guard, pool)) {
             text.push(name);
             text.push(b"_");
-            text.push(figure.to_bytes());
+            text.padded(figure.to_bytes_with_nul());
             text.push(b"=");
             text.line(value);
         }
         text.push(name);
         text.push(b"_largest_failed_dev=");
-        text.device(&pool.figures.largest_failed_dev());
+        text.padded(&pool.figures.largest_failed_dev());
         text.push(b"\n");
     }
     text.push(b"failed_no_pool=");

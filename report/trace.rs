@@ -9,11 +9,7 @@
 use kernel::{
     bindings,
     io::PhysAddr,
-    prelude::*,
-    time::{
-        Instant,
-        Monotonic, //
-    },
+    prelude::*, //
 };
 
 use super::c_name;
@@ -149,21 +145,15 @@ pub(crate) unsafe fn fail(
     unsafe { raw::dma_pool_fail(dev, c_name(zone).as_char_ptr(), bytes, reason as c_int) };
 }
 
-/// A chunk of `bytes` bytes at `phys` was added to a pool, for which work began at `start`; 0 bytes:
-/// there was no memory.
-pub(crate) fn grow(zone: Zone, bytes: usize, phys: PhysAddr, start: Instant<Monotonic>) {
-    // CAST: Not negative.
-    let ns = start.elapsed().as_nanos() as u64;
-
+/// A chunk of `bytes` bytes at `phys` was added to a pool, which took `ns` nanoseconds; 0 bytes: there
+/// was no memory.
+pub(crate) fn grow(zone: Zone, bytes: usize, phys: PhysAddr, ns: u64) {
     // SAFETY: The name is a C string.
     unsafe { raw::dma_pool_grow(c_name(zone).as_char_ptr(), bytes, phys, ns) };
 }
 
 /// A chunk went back, as [`grow`].
-pub(crate) fn shrink(zone: Zone, bytes: usize, phys: PhysAddr, start: Instant<Monotonic>) {
-    // CAST: Not negative.
-    let ns = start.elapsed().as_nanos() as u64;
-
+pub(crate) fn shrink(zone: Zone, bytes: usize, phys: PhysAddr, ns: u64) {
     // SAFETY: The name is a C string.
     unsafe { raw::dma_pool_shrink(c_name(zone).as_char_ptr(), bytes, phys, ns) };
 }

@@ -7,8 +7,7 @@
 //! - tables of examples, `src/examples/`: one line each, add yours there;
 //! - properties that hold for every input, [`checks`], run by proptest with random ones
 //!   (`src/properties.rs`) and by a fuzzer with searched ones (`fuzz/`);
-//! - a second, independent writing of the grammar and of C's search order, `src/model.rs`;
-//! - the compiler, asked for code without any call that could panic (`src/no_panic.rs`).
+//! - a second, independent writing of the grammar and of C's search order, `src/model.rs`.
 //!
 //! `cargo test` in this directory runs all but the fuzzer; `fuzz/run` runs that. What needs a
 //! kernel is tested elsewhere.
@@ -23,7 +22,5 @@ mod policy;
 
 #[cfg(test)]
 mod examples;
-#[cfg(test)]
-mod no_panic;
 #[cfg(test)]
 mod properties;

@@ -29,6 +29,8 @@ mod pool {
     include!(concat!(env!("OUT_DIR"), "/pool.rs"));
 }
 
+#[path = "../../../../c_str.rs"]
+mod c_str;
 #[path = "../../../../entry.rs"]
 mod entry;
 #[expect(dead_code, reason = "tests use a part of it")]

@@ -314,6 +314,11 @@ pub unsafe fn dev_name(_dev: *const device) -> *const c_char {
     c"device".as_ptr().cast()
 }
 
+pub unsafe fn strlen(string: *const c_char) -> usize {
+    // SAFETY: As promised by the caller.
+    unsafe { core::ffi::CStr::from_ptr(string.cast()) }.count_bytes()
+}
+
 #[repr(C)]
 pub struct dma_pool_option {
     pub value: [u8; 2],

@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn note(figures: &Figures, bytes: usize, letter: u8) {
-    figures.note_failed(bytes, std::iter::repeat_n(letter, NAME_LEN));
+    figures.note_failed(bytes, &[letter; NAME_LEN]);
 }
 
 /// A name is that of one device, or none.

@@ -213,7 +213,8 @@ fn the_first_page_of_each_chunk_at_once() {
     for pages in [48, 16, 48, 16, 48, 16] {
         let chunk = Chunk::new(Zone::Dma32, std::iter::once(pages), false);
 
-        list.push(&pool, chunk.expect("there is memory"), true)
+        list = list
+            .with(&pool, chunk.expect("there is memory"), true)
             .expect("there is memory");
     }
     let table = Arc::pin_init(Table::new(list), GFP_KERNEL).expect("there is memory");
