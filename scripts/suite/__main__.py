@@ -171,7 +171,7 @@ def turn(
 
 def soak(stages: list[Stage], total: Results, failures: list[str]) -> None:
     """Turns of the stages for HOURS, from the one that the last run came to; else all once."""
-    begin = NEXT.read_text() if NEXT.exists() else ""
+    begin = NEXT.read_text().strip() if NEXT.exists() else ""
     place = next((n for n, stage in enumerate(stages) if stage.name == begin), 0)
     ordered = stages[place:] + stages[:place]
     if not HOURS:
