@@ -266,12 +266,13 @@ pub(super) struct Name<'a>(&'a [u8]);
 impl<'a> Name<'a> {
     /// # Safety
     ///
-    /// `dev` is NULL or a device that exists, by this name, for as long as the result is used.
+    /// `dev` is NULL or a device that exists for as long as the result is used.
     pub(super) unsafe fn of(dev: *mut bindings::device) -> Self {
         if dev.is_null() {
             return Self(b"(no device)");
         }
-        // SAFETY: As promised by the caller; it is a C string.
+        // SAFETY: The device exists, as promised by the caller, and `dev_name()` is a C string that no
+        // device writes to in place. As `dev_warn()` in C, this relies on nobody renaming it meanwhile.
         Self(unsafe { c_str::bytes(bindings::dev_name(dev)) })
     }
 
