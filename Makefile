@@ -73,7 +73,7 @@ modules_install:
 ## make bench    the pools in Rust beside those in C: what each call costs, held against
 ##               tests/bench/goals.table and baseline.json; build/bench/ has it as JSON and
 ##               two charts (scripts/bench --publish makes them those in Documentation/)
-##               HELPERS=called  for pools that call the kernel's helpers
+##               HELPERS=called  for pools that call the kernel's helpers; in build/bench-called/
 ##               BASELINE=update  what is measured is what later runs are held against
 bench:
 	@scripts/bench
@@ -96,7 +96,7 @@ series:
 	@scripts/series
 
 ## make clean    removes build/; CACHE=1 also all that was fetched and built in
-##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 20 minutes to rebuild)
+##               $XDG_CACHE_HOME/rust-dma-pool (kernels: 40 minutes to rebuild)
 clean:
 	@scripts/clean $(if $(filter command%,$(origin CACHE)),--cache)
 

@@ -3,7 +3,7 @@
 //! The two options as text, and the kernel command line as one of the places they come from.
 //!
 //! What the text means is in [`options`](crate::policy::options). The other place, the parameters of
-//! the module, is in `module.rs`.
+//! the module, is in `module_params.rs`.
 
 use kernel::{
     bindings,

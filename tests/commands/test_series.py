@@ -66,6 +66,10 @@ def test_numbers_and_thread(mails, part):
         assert subject(mail).startswith(f"[PATCH {number}/{len(patches)}] ")
         assert mail["In-Reply-To"] == mail["References"] == cover["Message-ID"]
     assert cover["In-Reply-To"] is None
+    if not part:
+        for name, (its, before) in list(PARTS.items())[1:]:
+            numbers = f"Part {name}, patches {before + 1} to {before + len(its)}: "
+            assert numbers in cover.get_payload()
     base = cover.get_payload().rstrip().splitlines()[-1]
     assert base.startswith("base: Linux v7.3.")
     assert base.endswith(f", with patches 1 to {before} of the whole series") == bool(before)

@@ -17,7 +17,7 @@ BAD_WORDS = [
     (["--suggest", "--watch"], "--suggest and --watch exclude each other"),
     (["--suggest", "--for", "perl"], "--for takes rust or c, not 'perl'"),
     (["-o"], "-o takes the name of a file"),
-    (["-o", "x"], "-o and --keep are for --record"),
+    (["-o", "x"], "-o is for --record and --events, --keep for --record"),
     (["--events", "/nonexistent"], "--events takes a file that --keep has written, not '/nonex"),
 ]
 
