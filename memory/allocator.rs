@@ -89,6 +89,7 @@ pub(crate) struct NotOut;
 /// - `pool` is a valid `struct gen_pool` that this object owns, whose granules are pages. It has one
 ///   chunk, of `pages` pages; `words` are its bitmap, which has a bit for each.
 /// - The bits of the last word beyond `pages` are set.
+/// - `hint` has the bits of no other words than those of the bitmap.
 pub(crate) struct Allocator {
     /// Words that may have a free page.
     pub(super) hint: Hint,
@@ -101,7 +102,8 @@ pub(crate) struct Allocator {
 unsafe impl Send for Allocator {}
 
 // SAFETY: All functions of `gen_pool` that are used with a shared reference may be called
-// concurrently, and the bitmap is only accessed atomically.
+// concurrently. The bitmap is only changed atomically; `gen_pool` searches it with plain reads, as it
+// does beside its own changes, and then takes what it found by compare-and-exchange.
 unsafe impl Sync for Allocator {}
 
 impl Allocator {
@@ -155,7 +157,8 @@ impl Allocator {
 
         if pages % WORD != 0 {
             // INVARIANT: Those beyond the last page.
-            this.word(pages / WORD).store(!mask(pages % WORD), Relaxed);
+            // SAFETY: The last page is of this word.
+            unsafe { this.word(pages / WORD) }.store(!mask(pages % WORD), Relaxed);
         }
         Ok(this)
     }
@@ -166,13 +169,23 @@ impl Allocator {
         self.pages
     }
 
-    /// Word `index` of the bitmap, which has one of that number.
+    /// Word `index` of the bitmap.
+    ///
+    /// # Safety
+    ///
+    /// The bitmap has a word of that number: one of its bits is a page of the chunk.
     #[inline(always)]
-    pub(super) fn word(&self, index: usize) -> &Atomic<usize> {
+    pub(super) unsafe fn word(&self, index: usize) -> &Atomic<usize> {
         debug_assert!(index < words_of(self.pages));
         // SAFETY: By the type invariants these are the words of a bitmap that has a bit for each
-        // page; the callers only pass words of it. `gen_pool` accesses them atomically, too.
+        // page, and the caller promises that this is one of them. `gen_pool` changes them atomically.
         unsafe { Atomic::from_ptr(self.words.as_ptr().add(index)) }
+    }
+
+    /// What each word of the bitmap is now, in order.
+    pub(super) fn bitmap(&self) -> impl Iterator<Item = usize> + '_ {
+        // SAFETY: These are the numbers of all words that have a page.
+        (0..words_of(self.pages)).map(|index| read_once(unsafe { self.word(index) }))
     }
 
     /// Takes one page at the first attempt, and returns its number, and whether it was the last
@@ -190,7 +203,8 @@ impl Allocator {
         }
         // Of a group of several words it may be full, and another one not.
         let index = first_word(open);
-        let word = self.word(index);
+        // SAFETY: The hint is open for words of the bitmap only.
+        let word = unsafe { self.word(index) };
         let old = read_once(word);
         let bit = lowest_clear(old);
         let new = old | bit;
@@ -213,7 +227,8 @@ impl Allocator {
             return None;
         }
         let index = first_word(open);
-        let word = self.word(index);
+        // SAFETY: As in `alloc_page`.
+        let word = unsafe { self.word(index) };
         let old = read_once(word);
         let bit = run.place(old)?;
         let new = old | run.bits() << bit;
@@ -250,7 +265,8 @@ impl Allocator {
 
         while open != 0 {
             for index in self.group(first_word(open)) {
-                if let Some(bit) = self.alloc_in_word(index, &run) {
+                // SAFETY: A group has words of the bitmap only.
+                if let Some(bit) = unsafe { self.alloc_in_word(index, &run) } {
                     return Some(index.wrapping_mul(WORD).wrapping_add(bit));
                 }
             }
@@ -259,9 +275,15 @@ impl Allocator {
         None
     }
 
+    /// Takes a run of pages from a word.
+    ///
+    /// # Safety
+    ///
+    /// As for [`word`](Self::word).
     #[inline]
-    fn alloc_in_word(&self, index: usize, run: &Run) -> Option<usize> {
-        let word = self.word(index);
+    unsafe fn alloc_in_word(&self, index: usize, run: &Run) -> Option<usize> {
+        // SAFETY: As promised by the caller.
+        let word = unsafe { self.word(index) };
         let mut old = read_once(word);
 
         loop {
@@ -303,30 +325,47 @@ impl Allocator {
         if count != 1 {
             return self.free_run(first, count);
         }
-        self.free_in_word(first / WORD, 1 << (first % WORD))
+        // SAFETY: The page is one of the chunk.
+        unsafe { self.free_in_word(first / WORD, 1 << (first % WORD)) }
     }
 
     #[inline(never)]
     fn free_run(&self, first: usize, count: usize) -> Result<(), NotOut> {
-        let aligned = count.checked_next_power_of_two().ok_or(NotOut)?;
-
-        if first & aligned.wrapping_sub(1) != 0 || count > self.pages.wrapping_sub(first) {
+        if !self.is_place(first, count) {
             return Err(NotOut);
         }
-        if count > WORD {
-            return self.free_large(first / WORD, count);
+        // SAFETY: The pages are some of the chunk, and aligned.
+        unsafe {
+            if count > WORD {
+                self.free_large(first / WORD, count)
+            } else {
+                self.free_in_word(first / WORD, mask(count) << (first % WORD))
+            }
         }
-        self.free_in_word(first / WORD, mask(count) << (first % WORD))
+    }
+
+    /// Whether a block of `count` pages can begin with page `first`: it is aligned, and in the chunk.
+    pub(super) fn is_place(&self, first: usize, count: usize) -> bool {
+        count.checked_next_power_of_two().is_some_and(|aligned| {
+            first & aligned.wrapping_sub(1) == 0
+                && first < self.pages
+                && count <= self.pages.wrapping_sub(first)
+        })
     }
 
     /// Gives back one page at the first attempt, and returns whether that was done: not if its word
     /// was full, which the hint has to know.
     ///
-    /// Otherwise nothing is changed, and [`free`](Self::free) tells whether the page is out. It is
-    /// one of the chunk. Any context; takes no lock.
+    /// Otherwise nothing is changed, and [`free`](Self::free) tells whether the page is out. Any
+    /// context; takes no lock.
+    ///
+    /// # Safety
+    ///
+    /// The page is one of the chunk.
     #[inline(always)]
-    pub(crate) fn free_page(&self, page: usize) -> bool {
-        let word = self.word(page / WORD);
+    pub(crate) unsafe fn free_page(&self, page: usize) -> bool {
+        // SAFETY: As promised by the caller.
+        let word = unsafe { self.word(page / WORD) };
         let old = read_once(word);
         let bit = 1 << (page % WORD);
 
@@ -334,9 +373,14 @@ impl Allocator {
     }
 
     /// Clears these bits of a word, if all are set.
+    ///
+    /// # Safety
+    ///
+    /// As for [`word`](Self::word).
     #[inline(always)]
-    pub(super) fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
-        let word = self.word(index);
+    pub(super) unsafe fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
+        // SAFETY: As promised by the caller.
+        let word = unsafe { self.word(index) };
         let mut old = read_once(word);
 
         loop {
@@ -365,7 +409,8 @@ impl Allocator {
 
     fn group_has_room(&self, index: usize) -> bool {
         self.group(index)
-            .any(|index| read_once(self.word(index)) != usize::MAX)
+            // SAFETY: A group has words of the bitmap only.
+            .any(|index| read_once(unsafe { self.word(index) }) != usize::MAX)
     }
 
     /// The words for which the hint has the same bit as for this one.
@@ -378,8 +423,8 @@ impl Allocator {
 
 impl Drop for Allocator {
     fn drop(&mut self) {
-        // `gen_pool_destroy()` answers a live allocation with `BUG()`. Whoever holds one has to be
-        // able to give it back, so the bookkeeping stays, as does the memory: see `Chunk`.
+        // `gen_pool_destroy()` answers a live allocation with `BUG()`. So the bookkeeping stays, as
+        // does the memory: see `Chunk`.
         if !self.is_idle() {
             return;
         }

@@ -148,11 +148,15 @@ impl Chunk {
         self.phys.wrapping_add((page << PAGE_SHIFT) as PhysAddr)
     }
 
-    /// The block of `count` pages that begins with this page, which is in the chunk.
+    /// The block of `count` pages that begins with this page.
+    ///
+    /// # Safety
+    ///
+    /// The page is one of the chunk.
     #[inline(always)]
-    pub(crate) fn block(&self, page: usize, count: usize) -> Block {
+    pub(crate) unsafe fn block(&self, page: usize, count: usize) -> Block {
         Block {
-            // SAFETY: The page is in the chunk.
+            // SAFETY: As promised by the caller.
             virt: unsafe { self.virt.add(page << PAGE_SHIFT) },
             // SAFETY: As above; the array of all pages has those of the chunk in a row.
             page: unsafe { self.page.add(page) },
@@ -179,9 +183,14 @@ impl Chunk {
     }
 
     /// As [`Allocator::free_page`].
+    ///
+    /// # Safety
+    ///
+    /// The page is one of the chunk.
     #[inline(always)]
-    pub(crate) fn free_page(&self, page: usize) -> bool {
-        self.allocator.free_page(page)
+    pub(crate) unsafe fn free_page(&self, page: usize) -> bool {
+        // SAFETY: As promised by the caller.
+        unsafe { self.allocator.free_page(page) }
     }
 
     /// As [`Allocator::close_word`].
@@ -293,7 +302,8 @@ mod tests {
     #[test]
     fn all_names_of_a_page_are_of_the_same() -> Result {
         let chunk = Chunk::of_pages(Zone::Dma32, 4)?;
-        let block = chunk.block(2, 1);
+        // SAFETY: It has four.
+        let block = unsafe { chunk.block(2, 1) };
 
         assert_eq!(chunk.page_at(block.virt.as_ptr() as usize), Some(2));
         // SAFETY: The page is part of the chunk.

@@ -7,7 +7,8 @@
 //! [`allocator`](super::allocator).
 //!
 //! - Any context, no lock.
-//! - `avail` of the chunk counts only what `gen_pool` itself hands out. All of that comes back here.
+//! - `avail` of the chunk stays what it was made with, as `gen_pool` is not told what comes back. The
+//!   bitmap alone says what is free.
 
 use core::ptr::null_mut;
 
@@ -23,8 +24,6 @@ use kernel::{
         Relaxed, //
     },
 };
-
-use crate::sync::read_once;
 
 use super::{
     allocator::{
@@ -43,13 +42,14 @@ impl Allocator {
     /// Takes more pages than a word has.
     #[cold]
     pub(super) fn alloc_large(&self, count: usize) -> Option<usize> {
+        let size = count.checked_mul(PAGE_SIZE)?;
         // SAFETY: By the type invariants the pool and the chunk are valid. The algorithm takes no
         // data.
         let (addr, start) = unsafe {
             (
                 bindings::gen_pool_alloc_algo_owner(
                     self.pool.as_ptr(),
-                    count.checked_mul(PAGE_SIZE)?,
+                    size,
                     Some(bindings::gen_pool_first_fit_order_align),
                     null_mut(),
                     null_mut(),
@@ -59,32 +59,40 @@ impl Allocator {
         };
 
         // What it took, and put back as it found a page taken, may have been found full meanwhile.
-        for index in 0..words_of(self.pages()) {
-            if read_once(self.word(index)) != usize::MAX {
+        for (index, word) in self.bitmap().enumerate() {
+            if word != usize::MAX {
                 self.hint.open(index);
             }
         }
-        (addr != 0).then(|| addr.wrapping_sub(start) >> PAGE_SHIFT)
-    }
-
-    /// Gives back more pages than a word has, which begin with word `index`.
-    #[cold]
-    pub(super) fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
-        let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
-
-        if !self.all_out(index.wrapping_mul(WORD), count) {
-            return Err(NotOut);
-        }
-        // Of two who free the same block at once, the first word tells which is wrong.
-        for n in 0..words_of(count) {
-            self.free_in_word(index.wrapping_add(n), bits(n))?;
+        if addr == 0 {
+            return None;
         }
         // SAFETY: By the type invariants the chunk is valid; `gen_pool` accesses the counter
         // atomically, too.
         let avail = unsafe { Atomic::from_ptr(&raw mut (*chunk_of(self.pool)).avail.counter) };
 
         // CAST: The bytes of a chunk.
-        avail.add((count << PAGE_SHIFT) as i64, Relaxed);
+        avail.add(size as i64, Relaxed);
+        Some(addr.wrapping_sub(start) >> PAGE_SHIFT)
+    }
+
+    /// Gives back more pages than a word has, which begin with word `index`.
+    ///
+    /// # Safety
+    ///
+    /// All of them are pages of the chunk.
+    #[cold]
+    pub(super) unsafe fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
+        let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
+
+        if !self.is_out(index.wrapping_mul(WORD), count) {
+            return Err(NotOut);
+        }
+        // Of two who free the same block at once, the first word tells which is wrong.
+        for n in 0..words_of(count) {
+            // SAFETY: As promised by the caller.
+            unsafe { self.free_in_word(index.wrapping_add(n), bits(n)) }?;
+        }
         Ok(())
     }
 

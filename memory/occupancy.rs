@@ -26,38 +26,33 @@ impl Allocator {
     /// Whether [`free`](Self::free) would take these pages back.
     #[cold]
     pub(crate) fn is_out(&self, first: usize, count: usize) -> bool {
-        count.checked_next_power_of_two().is_some_and(|aligned| {
-            count != 0
-                && first & aligned.wrapping_sub(1) == 0
-                && first < self.pages()
-                && count <= self.pages().wrapping_sub(first)
-                && self.all_out(first, count)
-        })
-    }
+        count != 0
+            && self.is_place(first, count)
+            && (0..words_of(count)).all(|n| {
+                let left = count.wrapping_sub(n.wrapping_mul(WORD));
+                let bits = mask(left.min(WORD)) << (first % WORD);
+                // SAFETY: The pages are some of the chunk, and aligned.
+                let word = unsafe { self.word((first / WORD).wrapping_add(n)) };
 
-    /// Whether all of these pages are out. They are aligned, and pages of the chunk.
-    pub(super) fn all_out(&self, first: usize, count: usize) -> bool {
-        (0..words_of(count)).all(|n| {
-            let bits = mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD)) << (first % WORD);
-
-            !read_once(self.word((first / WORD).wrapping_add(n))) & bits == 0
-        })
+                !read_once(word) & bits == 0
+            })
     }
 
     /// Whether no page is out.
     pub(crate) fn is_idle(&self) -> bool {
-        (0..words_of(self.pages())).all(|index| {
+        self.bitmap().enumerate().all(|(index, word)| {
             let left = self.pages().wrapping_sub(index.wrapping_mul(WORD));
 
-            read_once(self.word(index)) == !mask(left.min(WORD))
+            word == !mask(left.min(WORD))
         })
     }
 
     /// Pages that are not out.
     #[cfg(any(CONFIG_DMA_POOL_RUST_KUNIT_TEST, CONFIG_DEBUG_FS))]
     pub(crate) fn free_pages(&self) -> usize {
-        (0..words_of(self.pages()))
-            .map(|index| read_once(self.word(index)).count_zeros() as usize)
+        // CAST: The number of bits of a word.
+        self.bitmap()
+            .map(|word| word.count_zeros() as usize)
             .fold(0, usize::wrapping_add)
     }
 
@@ -66,10 +61,17 @@ impl Allocator {
         let mut largest = 0;
         let mut start = 0usize;
 
-        for page in 0..self.pages() {
-            if read_once(self.word(page / WORD)) & 1 << (page % WORD) != 0 {
+        for (index, mut out) in self.bitmap().enumerate() {
+            while out != 0 {
+                // CAST: A bit number.
+                let page = index.wrapping_mul(WORD) | out.trailing_zeros() as usize;
+
+                if page >= self.pages() {
+                    break;
+                }
                 largest = largest.max(largest_block(start, page));
                 start = page.wrapping_add(1);
+                out &= out.wrapping_sub(1);
             }
         }
         largest.max(largest_block(start, self.pages()))

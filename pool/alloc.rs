@@ -83,7 +83,8 @@ impl Pools {
         let (page, was_last) = member.chunk.alloc_page()?;
         let unsettled = member.pool.take(1) | usize::from(was_last);
 
-        Some((member.chunk.block(page, 1), unsettled))
+        // SAFETY: The page is of that chunk.
+        Some((unsafe { member.chunk.block(page, 1) }, unsettled))
     }
 
     /// As [`take_page`](Self::take_page), for more than a page, and from the first chunk of the pool
@@ -115,7 +116,8 @@ impl Pools {
         };
         let unsettled = pool.take(count) | usize::from(was_last);
 
-        Some((member.chunk.block(page, count), unsettled))
+        // SAFETY: The page is of that chunk.
+        Some((unsafe { member.chunk.block(page, count) }, unsettled))
     }
 
     /// Does what a few of the blocks that were taken ask for, as `unsettled` says: notes that a word
@@ -161,7 +163,8 @@ impl Pools {
             member.chunk.put_back(page, 1);
             return None;
         }
-        self.hand_out(member, page, 1).ok()
+        // SAFETY: It was taken there.
+        unsafe { self.hand_out(member, page, 1) }.ok()
     }
 
     /// Serves a request from the first pool that can, and has a pool grow that is low or full.
@@ -185,7 +188,8 @@ impl Pools {
             .filter(|member| member.pool.kind == request.kind)
             .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
         {
-            return self.hand_out_traced(request, member, page, count);
+            // SAFETY: They were taken there.
+            return unsafe { self.hand_out_traced(request, member, page, count) };
         }
         self.search(chunks, request, count)
     }
@@ -219,7 +223,8 @@ impl Pools {
                             // It may have filled up while it was not watched.
                             growth::schedule(self);
                         }
-                        return self.hand_out_traced(request, member, page, count);
+                        // SAFETY: They were taken there.
+                        return unsafe { self.hand_out_traced(request, member, page, count) };
                     }
                     Err(AllocError::NoSpace) => full = full.or(Some(pool)),
                     Err(AllocError::NotAddressable) => (),
@@ -262,25 +267,40 @@ impl Pools {
     }
 
     /// Counts a block that was taken, after which it belongs to who asked.
+    ///
+    /// # Safety
+    ///
+    /// The page is one of the chunk of `member`.
     #[inline(always)]
-    fn hand_out(&self, member: &Member, page: usize, count: usize) -> Result<Block, Failure> {
+    unsafe fn hand_out(
+        &self,
+        member: &Member,
+        page: usize,
+        count: usize,
+    ) -> Result<Block, Failure> {
         let unsettled = member.pool.take(count);
 
         if unsettled != 0 {
             self.attend(member, page, count, unsettled)?;
         }
-        Ok(member.chunk.block(page, count))
+        // SAFETY: As promised by the caller.
+        Ok(unsafe { member.chunk.block(page, count) })
     }
 
     /// As [`hand_out`](Self::hand_out), for a block of any size, and who traces that.
-    fn hand_out_traced(
+    ///
+    /// # Safety
+    ///
+    /// As for [`hand_out`](Self::hand_out).
+    unsafe fn hand_out_traced(
         &self,
         request: &AllocRequest,
         member: &Member,
         page: usize,
         count: usize,
     ) -> Result<Block, Failure> {
-        let block = self.hand_out(member, page, count)?;
+        // SAFETY: As promised by the caller.
+        let block = unsafe { self.hand_out(member, page, count) }?;
 
         if count != 1 {
             member.pool.figures.note_request(request.size);

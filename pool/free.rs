@@ -150,7 +150,8 @@ impl Pools {
         };
 
         // Not the other way round: the compiler makes an instruction more of it.
-        let done = size.wrapping_sub(1) < PAGE_SIZE && member.chunk.free_page(page);
+        // SAFETY: The page was found in the chunk.
+        let done = size.wrapping_sub(1) < PAGE_SIZE && unsafe { member.chunk.free_page(page) };
 
         if done && member.pool.give_back(1) {
             member.pool.unpin();

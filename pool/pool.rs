@@ -48,8 +48,10 @@ use crate::{
 use super::{
     count::{
         self,
+        is_pinned_for,
         is_unpinned,
         NEVER,
+        NOTHING,
         UNPINNED, //
     },
     figures::Figures,
@@ -111,7 +113,7 @@ impl Pool {
         list: &mut List,
     ) -> Result<Option<Arc<Self>>> {
         let pool = Self {
-            used: Atomic::new(UNPINNED),
+            used: Atomic::new(UNPINNED | NOTHING),
             peak: Atomic::new(0),
             frees: Atomic::new(0),
             zone,
@@ -235,10 +237,8 @@ impl Pool {
     #[must_use]
     pub(super) fn give_back(&self, pages: usize) -> bool {
         self.frees.add(1, Relaxed);
-        let block = count::block(pages);
-        let before = self.used.fetch_sub(block, Relaxed);
 
-        UNPINNED != 0 && before == block
+        is_pinned_for(self.used.fetch_sub(count::block(pages), Relaxed), pages)
     }
 
     /// Takes the reference for the blocks that are out, of which the caller counts one.
@@ -264,8 +264,13 @@ impl Pool {
     /// period later.
     #[cold]
     pub(super) fn unpin(&self) {
-        if UNPINNED != 0 && self.used.cmpxchg(0, UNPINNED, Full).is_ok() {
-            unpin();
+        let mut used = read_once(&self.used);
+
+        while is_pinned_for(used, 0) {
+            match self.used.cmpxchg(used, used | UNPINNED, Full) {
+                Ok(_) => return unpin(),
+                Err(now) => used = now,
+            }
         }
     }
 
@@ -274,9 +279,9 @@ impl Pool {
         count::bytes(read_once(&self.used))
     }
 
-    /// Blocks that are out.
+    /// Blocks that are out. Fewer if some came back in pieces, each of which counts as one.
     pub(crate) fn blocks(&self) -> usize {
-        count::blocks(read_once(&self.used))
+        usize::try_from(count::blocks(read_once(&self.used))).unwrap_or(0)
     }
 
     /// Blocks that were handed out, and blocks that came back.
@@ -287,7 +292,10 @@ impl Pool {
     pub(crate) fn calls(&self) -> (usize, usize) {
         let frees = read_once(&self.frees);
 
-        (frees.wrapping_add(self.blocks()), frees)
+        (
+            frees.wrapping_add_signed(count::blocks(read_once(&self.used))),
+            frees,
+        )
     }
 
     /// The most bytes that were out since [`reset_hiwater`](Self::reset_hiwater).

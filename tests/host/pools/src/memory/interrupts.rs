@@ -113,7 +113,8 @@ impl Chunk {
         }
         let page = self.gives_back(self.out.get().trailing_zeros() as usize, 1);
 
-        if !self.allocator.free_page(page) {
+        // SAFETY: It is one of the allocator.
+        if !unsafe { self.allocator.free_page(page) } {
             assert_eq!(self.allocator.free(page, 1), Ok(()));
         }
     }

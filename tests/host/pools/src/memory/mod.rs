@@ -95,7 +95,8 @@ impl Chunk {
     /// Gives a page back as [`Pools`](crate::pool::Pools) do.
     fn give_back_page(&self, page: usize) {
         self.write(page, 1);
-        if !self.allocator.free_page(page) {
+        // SAFETY: It is one of the allocator.
+        if !unsafe { self.allocator.free_page(page) } {
             assert_eq!(self.allocator.free(page, 1), Ok(()));
         }
     }

@@ -12,7 +12,8 @@
 //! - no peak is lost while what made it is out;
 //! - a pool that is low is made to grow: by who made it low, by the worker that looks at it, or at
 //!   the latest by who takes the next block. `take()` has no full barrier, so that on weak memory it
-//!   may come to that.
+//!   may come to that;
+//! - whatever the number of blocks is that come back, the pages are right.
 
 use core::cell::Cell;
 use std::rc::Rc;
@@ -253,5 +254,25 @@ fn a_low_pool_beside_the_worker() {
         );
         (0..3).for_each(|_| counted.give_back(1));
         counted.check();
+    });
+}
+
+#[test]
+fn a_block_that_comes_back_in_pieces() {
+    explore("a block that comes back in pieces", bounded(24, 3), || {
+        let counted = Counted::new(8);
+
+        counted.take(2).expect("the module is there");
+        let other = counted.clone();
+        let thread = spawn(move || other.take_and_give_back());
+
+        counted.give_back(1);
+        // It counts as the only one, of which the rest is still out.
+        counted.holding.set(counted.holding.get() + 1);
+        counted.give_back(1);
+        thread.join().unwrap();
+        counted.check();
+        counted.retire();
+        assert!(counted.is_gone.get(), "the module cannot go");
     });
 }

@@ -93,6 +93,23 @@ pub(super) fn expect(
     }
 }
 
+/// Bytes of the largest block that a pool can serve.
+pub(super) fn largest_free(pools: &Pools, out: &[Out], zone: Zone) -> usize {
+    let guard = rcu::read_lock();
+    let largest = |start, pages| {
+        (1..=pages)
+            .take_while(|count| first_fit(out, start, pages, *count).is_some())
+            .last()
+            .unwrap_or(0)
+    };
+    let members = pools.table.read(&guard).of(zone).iter();
+    let pages = members
+        .map(|member| largest(member.chunk.virt(), member.chunk.size() / PAGE_SIZE))
+        .max();
+
+    pages.unwrap_or(0) * PAGE_SIZE
+}
+
 /// The first place in a chunk where so many pages are free that begin at a multiple of the next
 /// power of two.
 fn first_fit(out: &[Out], start: usize, pages: usize, count: usize) -> Option<usize> {

@@ -22,6 +22,7 @@ use proptest::{
 use crate::{
     module,
     plan::zones::{
+        PerZone,
         Zone,
         ZoneSet, //
     },
@@ -32,8 +33,10 @@ use crate::{
 use super::{
     alloc,
     free,
+    free_at,
     model::{
         expect,
+        largest_free,
         Expected,
         Out,
         REACH, //
@@ -66,6 +69,8 @@ enum Step {
         by_page: bool,
         twice: bool,
     },
+    /// One comes back in two pieces. Nobody should do that, and it does no harm.
+    FreeInPieces { which: usize },
     /// Memory that is not the pools' comes back.
     Foreign { addr: usize },
     /// The worker has its turn after so many milliseconds.
@@ -104,6 +109,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => alloc,
         9 => free,
+        1 => any::<usize>().prop_map(|which| Step::FreeInPieces { which }),
         1 => any::<usize>().prop_map(|addr| Step::Foreign { addr }),
         4 => (0u64..40_000).prop_map(|ms| Step::Work { ms }),
         1 => Just(Step::Pressure),
@@ -124,6 +130,8 @@ struct Sequence {
     present: ZoneSet,
     max: usize,
     out: Vec<Out>,
+    /// Pieces that came back beyond the number of blocks that did.
+    pieces: PerZone<usize>,
     cc_shared: bool,
 }
 
@@ -144,6 +152,13 @@ impl Sequence {
                     let out = self.out.swap_remove(which % self.out.len());
 
                     self.free(&out, by_page, twice);
+                }
+            }
+            Step::FreeInPieces { which } => {
+                if !self.out.is_empty() {
+                    let out = self.out.swap_remove(which % self.out.len());
+
+                    self.free_in_pieces(&out);
                 }
             }
             Step::Foreign { addr } => self.free_foreign(addr),
@@ -193,6 +208,20 @@ impl Sequence {
         }
     }
 
+    /// Each begins as a block of its size may.
+    fn free_in_pieces(&mut self, out: &Out) {
+        let half = out.pages().next_power_of_two() / 2 * PAGE_SIZE;
+        let addr = out.block.virt.as_ptr() as usize;
+
+        if half == 0 {
+            return self.free(out, false, false);
+        }
+        for (addr, size) in [(addr, half), (addr + half, out.block.size - half)] {
+            assert_eq!(free_at(&self.pools, Virt(addr), size), Free::Done);
+        }
+        *self.pieces.get_mut(out.zone) += 1;
+    }
+
     fn free_foreign(&self, addr: usize) {
         let guard = rcu::read_lock();
         let is_ours = self.pools.table.read(&guard).at_virt(addr).is_some();
@@ -228,8 +257,10 @@ impl Sequence {
             let (allocs, frees) = pool.calls();
 
             assert_eq!(pool.used(), pages * PAGE_SIZE);
-            assert_eq!(pool.blocks(), out().count());
-            assert_eq!(allocs.wrapping_sub(frees), out().count());
+            let (blocks, pieces) = (out().count(), *self.pieces.get(zone));
+
+            assert_eq!(pool.blocks(), blocks.saturating_sub(pieces));
+            assert_eq!(allocs.wrapping_sub(frees), blocks.wrapping_sub(pieces));
             assert_eq!(read_once(&pool.size), size);
             assert!(pool.initial() <= size && size <= pool.max(), "{size}");
             assert!(pool.max() <= self.max.max(pool.initial()));
@@ -244,6 +275,12 @@ impl Sequence {
     /// All comes back, and time passes until nobody waits for anything.
     fn end(mut self) {
         machine::fail_allocation(None);
+        for zone in Zone::ALL {
+            assert_eq!(
+                self.pools.largest_free(&rcu::read_lock(), zone),
+                largest_free(&self.pools, &self.out, zone)
+            );
+        }
         while let Some(out) = self.out.pop() {
             self.free(&out, false, false);
         }
@@ -288,6 +325,7 @@ proptest! {
             max: (pages + more) * PAGE_SIZE,
             pools,
             out: Vec::new(),
+            pieces: PerZone::default(),
             cc_shared,
         };
 
