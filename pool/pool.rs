@@ -190,14 +190,18 @@ impl Pool {
         if out <= read_once(&self.peak) {
             return 0;
         }
-        if out > read_once(&self.grow_above) {
+        if is_unpinned(out) {
             return out;
         }
-        // A new peak, and for most nothing else. Who replaces a higher one puts that back.
-        let before = self.peak.xchg(out, Relaxed);
+        // A new peak, and for most nothing else. Who replaces a higher one puts that back. Full, as
+        // `watch` has the threshold written before it looks at the peak: one of both sees the other.
+        let before = self.peak.xchg(out, Full);
 
         if before > out {
             return lost(before);
+        }
+        if out > read_once(&self.grow_above) {
+            return out;
         }
         0
     }
@@ -348,7 +352,8 @@ impl Pool {
         if read_once(&self.peak) > above {
             self.restart_peak();
         }
-        if read_once(&self.used) & !UNPINNED <= above {
+        // What was out while the peak began anew, and came back since, is the peak all the same.
+        if (read_once(&self.used) & !UNPINNED).max(read_once(&self.peak)) <= above {
             return true;
         }
         self.grow_above.store(NEVER, Relaxed);

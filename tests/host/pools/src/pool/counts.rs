@@ -11,8 +11,8 @@
 //! - when all came back, it has none;
 //! - no peak is lost while what made it is out;
 //! - a pool that is low is made to grow: by who made it low, by the worker that looks at it, or at
-//!   the latest by who takes the next block. `take()` has no full barrier, so that on weak memory it
-//!   may come to that;
+//!   the latest by who makes it low next. `take()` has no full barrier but for a new peak, so that on
+//!   weak memory it may come to that;
 //! - whatever the number of blocks is that come back, the pages are right.
 
 use core::cell::Cell;
@@ -255,6 +255,41 @@ fn a_low_pool_beside_the_worker() {
         (0..3).for_each(|_| counted.give_back(1));
         counted.check();
     });
+}
+
+#[test]
+fn a_block_for_a_moment_beside_the_worker() {
+    explore(
+        "a block for a moment beside the worker",
+        bounded(24, 3),
+        || {
+            let counted = Counted::new(4);
+
+            // As above.
+            assert!(counted.take(1).is_ok_and(|asks| asks));
+            counted
+                .pool
+                .size
+                .store(6 * PAGE_SIZE, kernel::sync::atomic::Relaxed);
+            let asked = Rc::new(Cell::new(false));
+            let (other, says) = (counted.clone(), asked.clone());
+            let thread = spawn(move || {
+                says.set(other.take(2).expect("the module is there"));
+                other.give_back(2);
+            });
+            let is_watched = counted.pool.watch();
+
+            thread.join().unwrap();
+            if is_watched && !asked.get() {
+                let asks = counted.take(2).expect("the module is there");
+
+                assert!(asks, "a pool that is low, and nobody asks");
+                counted.give_back(2);
+            }
+            counted.give_back(1);
+            counted.check();
+        },
+    );
 }
 
 #[test]
