@@ -10,8 +10,9 @@
 //!   less than that is free it grows, and after a request failed by a piece that holds it.
 //! - A growth that failed is tried again after a time that doubles up to [`MAX_BACKOFF`], and not
 //!   before, whoever asks.
-//! - What was not needed for [`IDLE`] goes back, and under memory pressure at once. Who has to grow
-//!   soon after that waits twice as long the next time, so that a load which swings makes nobody
+//! - What was not needed for [`IDLE`] goes back, and under memory pressure at once; but what a pool
+//!   has grown by for a request that failed stays for [`RETRY`], so that who tries again finds it. Who
+//!   has to grow soon after that waits twice as long the next time, so that a load which swings makes nobody
 //!   grow and shrink in turn.
 //! - The size stays between the configured one and the ceiling.
 
@@ -28,6 +29,10 @@ pub(crate) const IDLE: u64 = 60_000;
 
 /// The longest that idle memory is kept for a load that swings.
 const MAX_IDLE: u64 = 3_600_000;
+
+/// Who asked for more than there was has this time to try again before memory pressure takes back
+/// what the pool has grown by.
+const RETRY: u64 = 1_000;
 
 /// A pool that grows within so many times the time that it kept idle memory gave it back too early.
 const REGRET: u64 = 10;
@@ -100,6 +105,9 @@ pub(crate) struct Control {
     idle: u64,
     /// When memory last went back without pressure.
     shrunk_at: Option<u64>,
+    /// Bytes that the pool has for a request that failed, and until when.
+    promised: usize,
+    promised_until: u64,
 }
 
 impl Control {
@@ -120,6 +128,8 @@ impl Control {
             slot_end: 0,
             idle: IDLE,
             shrunk_at: None,
+            promised: 0,
+            promised_until: 0,
         }
     }
 
@@ -130,7 +140,13 @@ impl Control {
             return Action::Grow(sizes);
         }
         let keep = if load.pressure {
-            self.need(load.used)
+            let promised = if load.now < self.promised_until {
+                self.promised
+            } else {
+                0
+            };
+
+            self.need(load.used).max(promised)
         } else {
             self.needed
                 .iter()
@@ -160,7 +176,7 @@ impl Control {
 
     /// Notes how an attempt to grow went: the pool has `size` bytes now, or there was no memory.
     pub(crate) fn grew(&mut self, now: u64, size: Option<usize>) {
-        self.failed = 0;
+        let failed = core::mem::take(&mut self.failed);
         let Some(size) = size else {
             self.backoff = self
                 .backoff
@@ -173,6 +189,10 @@ impl Control {
         self.backoff = 0;
         // Who asked for it has to find it there.
         self.needed[0] = self.needed[0].max(size);
+        if failed != 0 {
+            self.promised = size;
+            self.promised_until = now.saturating_add(RETRY);
+        }
         if let Some(shrunk_at) = self.shrunk_at.take() {
             let regret = now.saturating_sub(shrunk_at) < self.idle.saturating_mul(REGRET);
 
@@ -262,6 +282,7 @@ impl Control {
             let sizes = sizes::growth(load.size, wanted, room, self.page_size, self.max_order);
 
             if sizes.is_some() && (wanted != 0 || self.wants_growth(load)) {
+                self.failed = wanted;
                 return sizes;
             }
         }

@@ -295,6 +295,26 @@ fn gives_back_at_once_under_pressure() {
     assert_eq!((pool.size(), pool.growths), (128 << 10, 1));
 }
 
+/// What was added for a request that failed stays for a second, so that it can be tried again.
+#[test]
+fn who_tries_again_comes_before_pressure() {
+    let mut pool = Simulation::new(128 << 10, 4 << 20);
+    let event = |after, failed| Event {
+        after,
+        used: 0,
+        failed,
+        memory: Some(10),
+        pressure: true,
+    };
+
+    pool.event(&event(0, 256 << 10));
+    assert_eq!((pool.size(), pool.growths), (384 << 10, 1));
+    pool.event(&event(999, 0));
+    assert_eq!(pool.size(), 384 << 10);
+    pool.event(&event(1, 0));
+    assert_eq!(pool.size(), 128 << 10);
+}
+
 /// Neither grows, nor wakes up for it.
 #[test]
 fn stops_for_good() {
