@@ -271,9 +271,16 @@ impl<'a> Name<'a> {
         if dev.is_null() {
             return Self(b"(no device)");
         }
-        // SAFETY: The device exists, as promised by the caller, and `dev_name()` is a C string that no
-        // device writes to in place. As `dev_warn()` in C, this relies on nobody renaming it meanwhile.
-        Self(unsafe { c_str::bytes(bindings::dev_name(dev)) })
+        // SAFETY: The device exists, as promised by the caller.
+        let name = unsafe { bindings::dev_name(dev) };
+
+        // Before it is added.
+        if name.is_null() {
+            return Self(b"(no name)");
+        }
+        // SAFETY: A C string that no device writes to in place. As `dev_warn()` in C, this relies on
+        // nobody renaming it meanwhile.
+        Self(unsafe { c_str::bytes(name) })
     }
 
     pub(super) fn bytes(&self) -> &'a [u8] {

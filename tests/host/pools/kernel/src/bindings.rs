@@ -55,7 +55,7 @@ pub struct page {
 
 #[repr(C)]
 pub struct device {
-    _private: [u8; 0],
+    pub name: *const c_char,
 }
 
 #[repr(C)]
@@ -310,8 +310,9 @@ pub unsafe fn ___ratelimit(_state: *mut ratelimit_state, _name: *const c_char) -
     1
 }
 
-pub unsafe fn dev_name(_dev: *const device) -> *const c_char {
-    c"device".as_ptr().cast()
+pub unsafe fn dev_name(dev: *const device) -> *const c_char {
+    // SAFETY: As promised by the caller.
+    unsafe { (*dev).name }
 }
 
 pub unsafe fn strlen(string: *const c_char) -> usize {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Explorations of the name of the device whose request failed: a name is read whole, or not at all,
-//! whoever changes it meanwhile.
+//! The names of devices. Explorations of that of the device whose request failed: it is read whole,
+//! or not at all, whoever changes it meanwhile.
 
 use std::rc::Rc;
 
-use kernel::explore::{
-    explore,
-    spawn, //
+use kernel::{
+    bindings,
+    explore::{
+        explore,
+        spawn, //
+    },
 };
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
         Figures,
         NAME_LEN, //
     },
+    report::failure::bad_free,
 };
 
 fn note(figures: &Figures, bytes: usize, letter: u8) {
@@ -41,4 +45,15 @@ fn a_name_beside_a_name() {
         thread.join().unwrap();
         check(figures.largest_failed_dev());
     });
+}
+
+/// As one that was not added yet.
+#[test]
+fn a_device_that_has_no_name() {
+    for name in [core::ptr::null(), c"0000:00:05.0".as_ptr().cast()] {
+        let mut dev = bindings::device { name };
+
+        // SAFETY: It exists.
+        unsafe { bad_free(&raw mut dev, 0x1000, 4096) };
+    }
 }
