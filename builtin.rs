@@ -72,7 +72,8 @@ unsafe extern "C" fn rust_dma_pool_create(plan: *const bindings::dma_pool_plan) 
             pools.log(&plan);
             // What is built in stays.
             #[cfg(CONFIG_DEBUG_FS)]
-            forget(crate::report::debugfs::Debugfs::new(&pools));
+            // SAFETY: This runs once.
+            forget(unsafe { crate::report::debugfs::Debugfs::new(&pools) });
             forget(Published::new(pools));
             0
         }

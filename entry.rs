@@ -144,14 +144,8 @@ pub(crate) unsafe fn alloc(
     });
 
     match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { caller.served(block, cpu_addr) },
         // SAFETY: As promised by the caller; it was taken in this call.
-        Some((block, unsettled)) => unsafe {
-            settle(
-                caller, block.virt, block.page, block.size, cpu_addr, unsettled,
-            )
-        },
+        Some((block, unsettled)) => unsafe { hand_over(caller, block, cpu_addr, unsettled) },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_run(caller, dev, size, cpu_addr, gfp, attrs) },
     }
@@ -176,16 +170,34 @@ unsafe fn alloc_run(
     });
 
     match taken {
-        // SAFETY: As promised by the caller.
-        Some((block, 0)) => unsafe { caller.served(block, cpu_addr) },
         // SAFETY: As promised by the caller; it was taken in this call.
-        Some((block, unsettled)) => unsafe {
-            settle(
-                caller, block.virt, block.page, block.size, cpu_addr, unsettled,
-            )
-        },
+        Some((block, unsettled)) => unsafe { hand_over(caller, block, cpu_addr, unsettled) },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_any(caller, dev, size, cpu_addr, gfp, attrs, None) },
+    }
+}
+
+/// Answers with a block that was taken, for which most have nothing left to do.
+///
+/// # Safety
+///
+/// As [`settle`].
+#[inline(always)]
+unsafe fn hand_over(
+    caller: impl Caller,
+    block: Block,
+    cpu_addr: *mut *mut c_void,
+    unsettled: usize,
+) -> *mut bindings::page {
+    let Block { virt, page, size } = block;
+
+    // SAFETY: As promised by the caller.
+    unsafe {
+        if unsettled == 0 {
+            caller.served(block, cpu_addr)
+        } else {
+            settle(caller, virt, page, size, cpu_addr, unsettled)
+        }
     }
 }
 

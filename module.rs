@@ -62,7 +62,8 @@ impl kernel::Module for RustDmaPool {
 
         Ok(Self {
             #[cfg(CONFIG_DEBUG_FS)]
-            _debugfs: crate::report::debugfs::Debugfs::new(&pools),
+            // SAFETY: A module is initialised once.
+            _debugfs: unsafe { crate::report::debugfs::Debugfs::new(&pools) },
             _pools: published,
             _registration: registration,
         })

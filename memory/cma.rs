@@ -20,8 +20,8 @@ use kernel::{
 use super::chunk_memory::count_leaked;
 use crate::plan::zones::Zone;
 
-/// Takes `count` pages that begin at a multiple of a block of this order, if the area lies in the
-/// zone and has them. Never warns.
+/// Takes `count` pages, if the area lies in the zone and has them. They begin at a multiple of a block
+/// of this order, or of `CONFIG_CMA_ALIGNMENT`, if that is less. Never warns.
 pub(super) fn alloc(zone: Zone, count: usize, order: u32) -> Option<NonNull<bindings::page>> {
     if !is_in_zone(zone) {
         return None;

@@ -252,7 +252,8 @@ pub(super) fn schedule(pools: &Pools) {
     // uses.
     //
     // SAFETY: The system's work queues are there before any initcall runs and never go away. The
-    // work item is initialised, and is stopped before it goes.
+    // work item is initialised, is part of what `Pools::new()` makes, which is in an `Arc`, and is
+    // stopped before it goes.
     unsafe {
         bindings::mod_delayed_work_on(
             bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,

@@ -19,14 +19,16 @@ use kernel::{
 use super::Pools;
 
 /// A registered shrinker, for as long as this object lives.
-///
-/// # Invariants
-///
-/// `shrinker` is registered, and its private data are the pools.
 pub(crate) struct Shrinker {
-    shrinker: NonNull<bindings::shrinker>,
+    _registered: Registered,
+    /// Its private data. Dropped last.
     _pools: Arc<Pools>,
 }
+
+/// # Invariants
+///
+/// The shrinker is registered, and its private data are pools that live longer.
+struct Registered(NonNull<bindings::shrinker>);
 
 impl Shrinker {
     /// Lets the page allocator ask these pools. Process context; may sleep.
@@ -48,28 +50,28 @@ impl Shrinker {
             (&raw mut (*raw).private_data).write(Arc::as_ptr(pools).cast_mut().cast());
             bindings::shrinker_register(raw);
         }
-        // INVARIANT: Just done.
         Some(Self {
-            shrinker,
+            // INVARIANT: Just done; the pools are dropped after it.
+            _registered: Registered(shrinker),
             _pools: pools.clone(),
         })
     }
 }
 
-impl Drop for Shrinker {
+impl Drop for Registered {
     fn drop(&mut self) {
         // Waits for who is inside.
         //
         // SAFETY: By the type invariants it is registered.
-        unsafe { bindings::shrinker_free(self.shrinker.as_ptr()) };
+        unsafe { bindings::shrinker_free(self.0.as_ptr()) };
     }
 }
 
 // SAFETY: A `struct shrinker` is not tied to a thread.
-unsafe impl Send for Shrinker {}
+unsafe impl Send for Registered {}
 
 // SAFETY: There is nothing to do with a shared reference.
-unsafe impl Sync for Shrinker {}
+unsafe impl Sync for Registered {}
 
 /// # Safety
 ///

@@ -8,6 +8,8 @@
 //! reference into a table as long as the RCU guard it was read under. Which chunks there should be
 //! is decided elsewhere.
 
+use core::marker::PhantomData;
+
 use kernel::{
     io::PhysAddr,
     new_mutex,
@@ -128,6 +130,8 @@ impl Chunks {
 #[pin_data(PinnedDrop)]
 pub(crate) struct Table {
     current: Atomic<*mut Chunks>,
+    /// As an atomic pointer may be shared whatever it points to.
+    _owns: PhantomData<KBox<Chunks>>,
     /// Held while the table is changed.
     #[pin]
     update: Mutex<()>,
@@ -139,6 +143,7 @@ impl Table {
         try_pin_init!(Self {
             // INVARIANT: The box is owned by this object from here on.
             current: Atomic::new(KBox::into_raw(Chunks::new(list)?)),
+            _owns: PhantomData,
             update <- new_mutex!((), "dma_pool_table"),
         })
     }

@@ -56,22 +56,36 @@ const MAX_TEXT: usize = 32 << 10;
 
 /// The directory, for as long as this object lives.
 pub(crate) struct Debugfs {
-    dir: *mut bindings::dentry,
-    /// The files point into it.
+    dir: Directory,
+    /// The files point into it. Dropped last.
     _pools: Arc<Pools>,
 }
+
+/// A directory, or an error pointer, which is fine: what is made there is not made then.
+struct Directory(*mut bindings::dentry);
+
+// SAFETY: A dentry is not tied to a thread.
+unsafe impl Send for Directory {}
+
+// SAFETY: debugfs takes its own locks.
+unsafe impl Sync for Directory {}
 
 impl Debugfs {
     /// Makes the directory. Process context; may sleep.
     ///
     /// Cannot fail: as for all of debugfs, pools without it are as good.
+    ///
+    /// # Safety
+    ///
+    /// Called once.
     #[cfg_attr(
         not(any(MODULE, CONFIG_DMA_POOL_RUST_KUNIT_TEST)),
         link_section = ".init.text"
     )]
-    pub(crate) fn new(pools: &Arc<Pools>) -> Self {
+    pub(crate) unsafe fn new(pools: &Arc<Pools>) -> Self {
+        let top = directory(c"dma_pools", null_mut());
         let this = Self {
-            dir: directory(c"dma_pools", null_mut()),
+            dir: Directory(top),
             _pools: pools.clone(),
         };
 
@@ -80,19 +94,19 @@ impl Debugfs {
         }
         this.value(c"disabled_allocs", &pools.disabled_allocs);
         this.value(c"missing_allocs", &pools.missing_allocs);
-        file(c"stats", MODE, this.dir, STATS);
-        file(c"summary", MODE, this.dir, SUMMARY);
+        file(c"stats", MODE, top, STATS);
+        file(c"summary", MODE, top, SUMMARY);
         #[cfg(CONFIG_TRACEPOINTS)]
         {
-            // SAFETY: There is one directory, and this is where it is made.
+            // SAFETY: As promised by the caller, this comes here once, before there are files.
             unsafe { holders::init() };
-            file(c"holders", MODE_WRITABLE, this.dir, HOLDERS);
+            file(c"holders", MODE_WRITABLE, top, HOLDERS);
         }
         for zone in Zone::ALL {
             if pools.pool(zone).is_none() {
                 continue;
             }
-            let dir = directory(c_name(zone), this.dir);
+            let dir = directory(c_name(zone), top);
 
             for (figure, name) in (0..NAMES.len()).zip(NAMES) {
                 let mode = if figure == HIWATER {
@@ -120,7 +134,7 @@ impl Debugfs {
             bindings::debugfs_create_ulong(
                 name.as_char_ptr(),
                 MODE,
-                self.dir,
+                self.dir.0,
                 value.as_ptr().cast(),
             )
         };
@@ -130,18 +144,12 @@ impl Debugfs {
 impl Drop for Debugfs {
     fn drop(&mut self) {
         // SAFETY: The directory is valid or an error pointer, which is fine.
-        unsafe { bindings::debugfs_remove(self.dir) };
+        unsafe { bindings::debugfs_remove(self.dir.0) };
         // Nobody is left who could switch it on.
         #[cfg(CONFIG_TRACEPOINTS)]
         let _ = holders::switch(false);
     }
 }
-
-// SAFETY: A dentry is not tied to a thread.
-unsafe impl Send for Debugfs {}
-
-// SAFETY: There is nothing to do with a shared reference.
-unsafe impl Sync for Debugfs {}
 
 /// Makes a directory. NULL stands for the root of debugfs.
 #[cfg_attr(

@@ -58,15 +58,6 @@ pub(super) const HIWATER: usize = 4;
 pub(super) fn values(pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> [usize; NAMES.len()] {
     let figures = &pool.figures;
     let (allocs, frees) = pool.calls();
-    let (chunks, largest_free) =
-        pools
-            .chunks(guard, pool.zone)
-            .fold((0, 0), |(count, largest), chunk| {
-                (
-                    usize::wrapping_add(count, 1),
-                    usize::max(largest, chunk.largest_free()),
-                )
-            });
 
     [
         read_once(&pool.size),
@@ -74,8 +65,10 @@ pub(super) fn values(pools: &Pools, guard: &rcu::Guard, pool: &Pool) -> [usize; 
         pool.max(),
         pool.used(),
         pool.hiwater(),
-        largest_free,
-        chunks,
+        pools.largest_free(guard, pool.zone),
+        pools
+            .chunks(guard, pool.zone)
+            .fold(0, |count, _| usize::wrapping_add(count, 1)),
         pool.blocks(),
         allocs,
         frees,
