@@ -108,6 +108,8 @@ pub(crate) struct Control {
     /// Bytes that the pool has for a request that failed, and until when.
     promised: usize,
     promised_until: u64,
+    /// Until when memory pressure counts that came before that.
+    pressed_until: u64,
 }
 
 impl Control {
@@ -130,6 +132,7 @@ impl Control {
             shrunk_at: None,
             promised: 0,
             promised_until: 0,
+            pressed_until: 0,
         }
     }
 
@@ -139,12 +142,13 @@ impl Control {
         if let Some(sizes) = self.growth(load) {
             return Action::Grow(sizes);
         }
-        let keep = if load.pressure {
-            let promised = if load.now < self.promised_until {
-                self.promised
-            } else {
-                0
-            };
+        let is_promised = load.now < self.promised_until;
+
+        if load.pressure && is_promised {
+            self.pressed_until = self.promised_until.saturating_add(RETRY);
+        }
+        let keep = if self.is_pressed(load) {
+            let promised = if is_promised { self.promised } else { 0 };
 
             self.need(load.used).max(promised)
         } else {
@@ -165,8 +169,12 @@ impl Control {
     pub(crate) fn next_look(&self, load: &Load) -> Option<u64> {
         let retry = (self.wants_growth(load) && !self.stopped && load.now < self.retry_at)
             .then(|| self.retry_at.saturating_sub(load.now));
-        let idle =
-            (load.size > self.limits.min).then(|| self.slot_end.saturating_sub(load.now).max(1));
+        let end = if self.is_pressed(load) && load.now < self.promised_until {
+            self.promised_until
+        } else {
+            self.slot_end
+        };
+        let idle = (load.size > self.limits.min).then(|| end.saturating_sub(load.now).max(1));
 
         match (retry, idle) {
             (Some(retry), Some(idle)) => Some(retry.min(idle)),
@@ -206,7 +214,7 @@ impl Control {
 
     /// Notes that a chunk went back; whether that was for the sake of others is in `load`.
     pub(crate) fn shrunk(&mut self, load: &Load) {
-        if !load.pressure {
+        if !self.is_pressed(load) {
             self.shrunk_at = Some(load.now);
         }
     }
@@ -231,6 +239,11 @@ impl Control {
         } else {
             self.limits.max.max(size)
         }
+    }
+
+    /// Whether others are short of memory, or were a moment ago, when what is idle was promised.
+    fn is_pressed(&self, load: &Load) -> bool {
+        load.pressure || load.now < self.pressed_until
     }
 
     /// What a pool needs of which so many bytes are out.

@@ -308,11 +308,14 @@ fn who_tries_again_comes_before_pressure() {
     };
 
     pool.event(&event(0, 256 << 10));
-    assert_eq!((pool.size(), pool.growths), (384 << 10, 1));
-    pool.event(&event(999, 0));
-    assert_eq!(pool.size(), 384 << 10);
-    pool.event(&event(1, 0));
-    assert_eq!(pool.size(), 128 << 10);
+    pool.event(&event(1, 512 << 10));
+    assert_eq!((pool.size(), pool.growths), (896 << 10, 2));
+    pool.event(&event(500, 0));
+    pool.wait(499);
+    assert_eq!(pool.size(), 896 << 10);
+    // Nobody has to ask once more.
+    pool.wait(1);
+    assert_eq!((pool.size(), pool.shrinks), (128 << 10, 2));
 }
 
 /// Neither grows, nor wakes up for it.

@@ -11,10 +11,29 @@ use kernel::explore::{
 
 use crate::bounded;
 
-use super::Chunk;
+use super::{
+    Allocator,
+    Chunk,
+    START, //
+};
+use crate::memory::allocator::NotOut;
 
 /// One more page than a word has.
 const PAGES: usize = 65;
+
+#[test]
+fn what_ends_beyond_the_chunk_is_no_block() {
+    for pages in [3, PAGES] {
+        let allocator = Allocator::new(START, 0, pages).expect("there is memory");
+        let more = pages.next_power_of_two();
+
+        assert!(allocator.claim());
+        assert!(!allocator.is_out(0, more));
+        assert_eq!(allocator.free(0, more), Err(NotOut));
+        assert_eq!(allocator.free(0, pages), Ok(()));
+        assert!(allocator.is_idle());
+    }
+}
 
 #[test]
 fn a_page_in_the_next_word() {
