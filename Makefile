@@ -46,6 +46,7 @@ soak:
 
 ## make torture  every CPU presses the pools while all that can happen to them does
 ##               MINUTES=10  how long   SEED=  of an earlier run, for the same choices
+##               OPS=20000  operations of a burst, between which the module goes for good
 torture:
 	@scripts/test torture
 

@@ -141,7 +141,7 @@ STAGES = (
     # With pages of 64 KiB
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),
     Stage("matrix 64k",      "test",            "arm64-debug",  matrix("arm64-debug", "--table", "tests/matrix/boots-64k.table")),
-    Stage("drivers 64k",     "test",            "arm64-debug",  drivers("arm64-debug", CLIENTS[0])),
+    Stage("drivers 64k",     "test",            "arm64-debug",  drivers("arm64-debug", ["--timeout", "1800", *CLIENTS[0]])),
     # What takes itself for an encrypted guest
     Stage("drivers encrypted", "test",          "encrypted",    drivers("encrypted", *ENCRYPTED)),
     Stage("matrix encrypted", "test",           "encrypted",    matrix("encrypted", "--table", "tests/matrix/boots-encrypted.table")),

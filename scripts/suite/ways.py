@@ -218,19 +218,24 @@ def kselftest(
         vm = [str(SCRIPTS / "vm"), "--timeout", str(timeout)]
         vm += ["--append", parameters(variant), *options]
         in_guest = f"{SCRIPTS / 'guest-kselftest'} {module} {tests} {scripts}"
-        if settings:
-            in_guest = f"{settings} TIMEOUT={timeout} {in_guest}"
+        # A script may take as long as the guest.
+        in_guest = f"{settings} TIMEOUT={timeout} {in_guest}"
         return ktap_of([*vm, str(kdir), in_guest], log, kdir / "source")
 
     return run
 
 
 def torture(variant: str, *options: str) -> Callable[[Path], Results]:
-    """torture.sh of these on four CPUs, for MINUTES= (10), with the choices of SEED= (any)."""
+    """torture.sh of these on four CPUs, for MINUTES= (10), with the choices of SEED= (any).
+
+    OPS= is how many operations a burst has; long ones leave more time for them.
+    """
     minutes, seed = number("MINUTES", 10), number("SEED", int(time.time()))
     # The last round may be long where the kernel checks all that it does.
     timeout = 60 * minutes + 1800
     settings = f"MINUTES={minutes} SEED={seed}"
+    if ops := number("OPS", 0):
+        settings += f" OPS={ops}"
     options = ("--cpus", "4", *options)
     return kselftest(variant, timeout, *options, scripts="torture.sh", settings=settings)
 

@@ -27,19 +27,6 @@ row+='\n'
 
 # As at boot, whatever has grown since.
 fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
-# All goes back but what others need, and nothing moves while it is counted. Each of the
-# twenty tries takes two seconds.
-fresh_builtin_pools() {
-	echo 2 >/proc/sys/vm/drop_caches
-	wait_for 1 steady || fail_with "the pools do not come to rest"
-}
-# What is added is private again when it is counted as given back.
-steady() {
-	local before
-	before=$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})
-	sleep 2
-	[ "$before" = "$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})" ]
-}
 
 client() { # DEVICE c|module|builtin
 	local out

@@ -21,6 +21,20 @@ load_device() {
 	bail "there is no device '$1' in $device_table"
 }
 
+# For pools that are built in. All goes back but what others need, and nothing moves while it is
+# counted. Each of the twenty tries takes two seconds.
+fresh_builtin_pools() {
+	echo 2 >/proc/sys/vm/drop_caches
+	wait_for 1 steady || fail_with "the pools do not come to rest"
+}
+# What is added is private again when it is counted as given back.
+steady() {
+	local before
+	before=$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})
+	sleep 2
+	[ "$before" = "$(cat "$DEBUGFS"/dma_pools/*/{growths,shrinks})" ]
+}
+
 bound() { [ -e "/sys/bus/pci/drivers/$driver/$address" ]; }
 # Sets disk, once it is there and can be read.
 has_disk() {

@@ -87,15 +87,16 @@ without_pools() {
 	msg "requests of 4 and 8 KiB: $((verified >> 20)) MiB verified"
 	fio='--bs=64k --numjobs=1 --iodepth=4'
 	io_background
-	sleep 5
+	wait_for 120 is_refused || fail_with "no request was refused"
+	sleep 1
 	io_running || fail_with "requests of 64 KiB do not wait for a pool"
 	msg "requests of 64 KiB wait; refused: $(cat "$POOLS/disabled_allocs")"
-	[ "$(cat "$POOLS/disabled_allocs")" -gt 0 ] || fail_with "no request was refused"
 	expect_warnings 0-1000 "DMA pool exhausted for $address" pools_return || return
 	msg "with pools again: $((verified >> 20)) MiB verified"
 	unbind
 }
 
+is_refused() { [ "$(cat "$POOLS/disabled_allocs")" -gt 0 ]; }
 pools_return() { must_unload && io_join; }
 
 add "no device is bound" unbind_all

@@ -61,6 +61,7 @@ recorded() { # DEVICE c|module|builtin
 	case $2 in
 	c) must_load coherent_pool=0 && must_unload ;;
 	module) must_load ;;
+	builtin) fresh_builtin_pools ;;
 	esac || return
 	io_reset
 	count_begin

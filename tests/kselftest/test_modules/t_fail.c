@@ -130,11 +130,6 @@ static int cc_mismatch(void *unused)
 	return ret;
 }
 
-struct exhaust {
-	int ret;
-	unsigned int count;
-};
-
 /* Takes all, has one more refused, gives one back, which can be had again */
 static int exhaust(void *arg)
 {

@@ -155,18 +155,16 @@ static int by_pfn(const void *a, const void *b)
 
 /*
  * Narrows [from, to), pages without a gap, to whole chunks around @pfn. A
- * block of the page allocator is aligned to its size, so the largest aligned
- * piece at each place is one chunk or several; CMA does not align like that.
+ * chunk is aligned to its size, so the largest aligned piece at each place is
+ * one chunk or several, or part of one that is larger than the pool was, @most.
  */
-static void narrow(unsigned long pfn, bool cma)
+static void narrow(unsigned long pfn, unsigned long most)
 {
 	unsigned long from = reject_from, size;
 
-	if (cma)
-		return;
 	for (; from < reject_to; from += size) {
 		size = from ? from & -from : reject_to;
-		while (from + size > reject_to)
+		while (from + size > reject_to || size > most)
 			size /= 2;
 		if (pfn < from + size) {
 			reject_from = from;
@@ -181,7 +179,6 @@ static int other_chunk(void *arg)
 {
 	enum dpt_pool pool = (uintptr_t)arg;
 	struct share share = { .pool = pool, .want = DPT_BLOCKS };
-	bool cma = pool == DPT_KERNEL && dev_get_cma_area(NULL);
 	struct dpt_block block;
 	unsigned long pfn;
 	unsigned int i;
@@ -204,7 +201,7 @@ static int other_chunk(void *arg)
 	ret = dpt_put_all(dpt_blocks, share.count) ?: ret;
 	if (ret && ret != -ENOMEM)
 		return ret;
-	narrow(pfn, cma);
+	narrow(pfn, dpt_setup.size[pool] >> PAGE_SHIFT);
 	if (reject_to - reject_from == share.count)
 		return -EAGAIN;
 	ret = dpt_try(&block, pool, PAGE_SIZE, __GFP_NOWARN, reject_range);
@@ -222,7 +219,7 @@ static int reject_chunk(void *unused)
 {
 	enum dpt_pool pool;
 	unsigned int tries;
-	int ret = 0;
+	int ret = 0, grown;
 
 	for (pool = 0; pool < DPT_POOLS && !ret; pool++) {
 		if (!dpt_present(pool))
@@ -232,9 +229,9 @@ static int reject_chunk(void *unused)
 				     (void *)(uintptr_t)pool);
 			if (ret != -EAGAIN)
 				break;
-			ret = make_grow(pool, 0);
-			if (ret)
-				return ret;
+			grown = make_grow(pool, 0);
+			if (grown)
+				return grown;
 		}
 	}
 	return ret == -EAGAIN ? dpt_fail("no second chunk") : ret;
