@@ -58,6 +58,8 @@ use crate::{
 struct Other {
     pools: Arc<Pools>,
     ends: AtomicFlag,
+    /// Blocks that were had.
+    taken: Atomic<usize>,
     /// Blocks that could not be given back.
     lost: Atomic<usize>,
     #[pin]
@@ -74,6 +76,7 @@ impl Other {
                     continue;
                 };
 
+                self.taken.add(1, Relaxed);
                 udelay(Delta::from_micros(50));
                 if !free(&self.pools, &block, PAGE_SIZE) {
                     self.lost.add(1, Relaxed);
@@ -197,6 +200,7 @@ mod tests {
             try_pin_init!(Other {
                 pools: their_pools,
                 ends: AtomicFlag::new(false),
+                taken: Atomic::new(0),
                 lost: Atomic::new(0),
                 end <- Completion::new(),
             }),
@@ -205,7 +209,11 @@ mod tests {
         let shared = other.clone();
 
         system_unbound().try_spawn(GFP_KERNEL, move || shared.take_and_give_back())?;
-        let result = (0..16).try_for_each(|_| add_and_remove(&pools, pool));
+        // More of them, if the other CPU has not been there yet.
+        let is_enough = |round| round >= 16 && other.taken.load(Relaxed) != 0;
+        let result = (0..1000)
+            .take_while(|round| !is_enough(*round))
+            .try_for_each(|_| add_and_remove(&pools, pool));
 
         other.ends.store(true, Relaxed);
         other.end.wait_for_completion();
@@ -213,6 +221,7 @@ mod tests {
 
         stop(&pools);
         assert!(freed && result.is_ok());
+        assert!(other.taken.load(Relaxed) != 0);
         assert_eq!(other.lost.load(Relaxed), 0);
         Ok(())
     }

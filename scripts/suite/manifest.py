@@ -5,6 +5,7 @@ A manifest is the list of what a stage runs, one name a line, as results have th
 
     NAME                  has to run and pass
     NAME  # SKIP reason   has to be skipped, for this reason
+    NAME  # MAY-SKIP why  may be skipped, depending on the machine
     NAME  # XFAIL reason  cannot pass, as is known
 
 A "*" in a name stands for any text, for names that have a number in them that varies;
@@ -21,7 +22,7 @@ from pathlib import Path
 from .ktap import Results
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "tests/manifest"
-LINE = re.compile(r"(?P<name>.*?)(?:\s+# (?P<kind>SKIP|XFAIL)(?P<reason>.*))?")
+LINE = re.compile(r"(?P<name>.*?)(?:\s+# (?P<kind>SKIP|MAY-SKIP|XFAIL)(?P<reason>.*))?")
 NEW = """\
 # SPDX-License-Identifier: GPL-2.0
 #
@@ -37,8 +38,12 @@ class Entry:
     """One line."""
 
     name: str
-    kind: str = ""  # SKIP, XFAIL, or that it has to pass
+    kind: str = ""  # SKIP, MAY-SKIP, XFAIL, or that it has to pass
     reason: str = ""
+
+    def allows(self, kind: str) -> bool:
+        """Whether a result of this kind is as it should be."""
+        return kind in ("", "SKIP") if self.kind == "MAY-SKIP" else kind == self.kind
 
     def matches(self, name: str) -> bool:
         """Whether this is the line of a result."""
@@ -86,7 +91,7 @@ def differences(entries: list[Entry], results: Results) -> list[str]:
             used.add(entry)
         if entry is None:
             found.append(f"not in the manifest: {outcome.text()}")
-        elif entry.kind != outcome.kind:
+        elif not entry.allows(outcome.kind):
             words = {"": "passed", "SKIP": "was skipped", "XFAIL": "failed as if that were known"}
             should = entry.text() if entry.kind else "it has to pass"
             found.append(f"{words[outcome.kind]}: {outcome.name} (the manifest: {should})")
@@ -131,12 +136,12 @@ def update(stage: str, results: Results, directory: Path = DIRECTORY) -> str:
     patterns = {entry for entry in entries if "*" in entry.name}
     if any(Entry(CONSOLES).matches(name) for name in results.passed):
         patterns.add(Entry(CONSOLES))
-    reasons = {(entry.name, entry.kind): entry.reason for entry in entries}
-    new = [
-        Entry(outcome.name, outcome.kind, reasons.get((outcome.name, outcome.kind), ""))
-        for outcome in outcomes(results)
-        if not any(e.matches(outcome.name) and e.kind == outcome.kind for e in patterns)
-    ]
+    listed = {entry.name: entry for entry in entries}
+    new = []
+    for outcome in outcomes(results):
+        entry = listed.get(outcome.name, outcome)
+        if not any(e.matches(outcome.name) and e.allows(outcome.kind) for e in patterns):
+            new.append(entry if entry.allows(outcome.kind) else outcome)
     # By name, so that a difference shows what is new and nothing else.
     lines = sorted(entry.text() for entry in [*new, *patterns])
     directory.mkdir(parents=True, exist_ok=True)

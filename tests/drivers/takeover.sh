@@ -54,23 +54,28 @@ allocated() { count_now; [ "$allocs" -gt 0 ]; }
 # Both ways, again and again. Whether rmmod is refused depends on what the driver
 # has just then; what it reads back does not.
 coming_and_going() {
-	local loads=0 unloads=0
+	local loads=0 unloads=0 refused=0 before
 	fio=$many
 	bind || return
 	io_reset
+	before=$(sectors_written)
 	io_background
+	wait_for 120 is_writing "$before" || fail_with "nothing is written"
 	while io_running; do
 		! load || loads=$((loads + 1))
 		sleep 0.3
-		! unload || unloads=$((unloads + 1))
+		if unload; then unloads=$((unloads + 1)); else refused=$((refused + 1)); fi
 		sleep 0.1
 	done
 	io_join
-	msg "$loads times loaded and $unloads times unloaded; $((verified >> 20)) MiB verified"
+	msg "$loads times loaded, $unloads times unloaded and $refused times refused; $((verified >> 20)) MiB verified"
 	[ $loads -gt 0 ] || fail_with "the module was not loaded meanwhile"
 	unbind
 	! loaded || must_unload
 }
+
+sectors_written() { awk '{ print $7 }' "/sys/block/${disk#/dev/}/stat"; }
+is_writing() { [ "$(sectors_written)" -gt "$1" ]; } # SECTORS-BEFORE
 
 # Without pools a request that needs a list waits, and goes on when there are
 # pools again; one that needs none does not care.

@@ -17,10 +17,11 @@ a.sh: grows # 2
 b.sh  # SKIP this kernel has no fault injection
 c.sh: null device  # XFAIL C pools: an oops
 console*.log is clean
+kvm  # MAY-SKIP no machine has to have it
 twice
 twice
 """
-PASSED = ["a.sh: loads", "a.sh: grows # 2", "console-12.log is clean", "twice", "twice"]
+PASSED = ["a.sh: loads", "a.sh: grows # 2", "console-12.log is clean", "kvm", "twice", "twice"]
 
 
 def ran(passed=PASSED, failed=(), skipped=("b.sh",), xfailed=("c.sh: null device",)) -> Results:
@@ -52,6 +53,14 @@ CASES = {
     "a new known failure": (
         ran(xfailed=("c.sh: null device", "d")),
         ["not in the manifest: d  # XFAIL"],
+    ),
+    "what may be skipped is": (ran(without("kvm"), skipped=("b.sh", "kvm")), []),
+    "what may be skipped is missing": (ran(without("kvm")), ["did not run: kvm"]),
+    "what may be skipped fails as if that were known": (
+        ran(without("kvm"), xfailed=("c.sh: null device", "kvm")),
+        [
+            "failed as if that were known: kvm (the manifest: kvm  # MAY-SKIP no machine has to have it)"
+        ],
     ),
     "skipped without being listed": (
         ran(without("a.sh: loads"), skipped=("b.sh", "a.sh: loads")),
@@ -120,7 +129,7 @@ def test_update_keeps_what_people_wrote(listed: Path):
     """Comments, patterns and reasons stay; what is gone goes, what is new is added."""
     results = ran([*without("a.sh: loads"), "new"], skipped=("b.sh", "e"))
     said = manifest.update("stage", results, listed)
-    assert said == "8 lines, 1 without a reason; look at the difference"
+    assert said == "9 lines, 1 without a reason; look at the difference"
     assert (listed / "stage").read_text() == (
         "# SPDX-License-Identifier: GPL-2.0\n\n"
         "a.sh: grows # 2\n"
@@ -128,6 +137,7 @@ def test_update_keeps_what_people_wrote(listed: Path):
         "c.sh: null device  # XFAIL C pools: an oops\n"
         "console*.log is clean\n"
         "e  # SKIP\n"
+        "kvm  # MAY-SKIP no machine has to have it\n"
         "new\n"
         "twice\n"
         "twice\n"

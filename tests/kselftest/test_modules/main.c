@@ -155,60 +155,17 @@ static int list_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(list);
 
-static int result_show(struct seq_file *m, void *unused)
+static void show_result(struct seq_file *m)
 {
 	seq_printf(m, "%s\n", result);
+}
+
+static int result_show(struct seq_file *m, void *unused)
+{
+	show_result(m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(result);
-
-static int hold_show(struct seq_file *m, void *unused)
-{
-	dpt_hold_show(m);
-	return 0;
-}
-
-static int hog_show(struct seq_file *m, void *unused)
-{
-	dpt_hog_show(m);
-	return 0;
-}
-
-static int others_show(struct seq_file *m, void *unused)
-{
-	dpt_others_show(m);
-	return 0;
-}
-
-static int load_show(struct seq_file *m, void *unused)
-{
-	dpt_load_show(m);
-	return 0;
-}
-
-static int stress_show(struct seq_file *m, void *unused)
-{
-	dpt_stress_show(m);
-	return 0;
-}
-
-static int latency_show(struct seq_file *m, void *unused)
-{
-	dpt_latency_show(m);
-	return 0;
-}
-
-static int replay_show(struct seq_file *m, void *unused)
-{
-	dpt_replay_show(m);
-	return 0;
-}
-
-static int measure_show(struct seq_file *m, void *unused)
-{
-	dpt_measure_show(m);
-	return 0;
-}
 
 /* What a write to a file calls, with the text without space around it */
 static ssize_t command(const char __user *buf, size_t len, int (*fn)(char *))
@@ -233,9 +190,14 @@ static ssize_t name##_write(struct file *file, const char __user *buf,	\
 {									\
 	return command(buf, len, write_fn);				\
 }									\
+static int name##_show(struct seq_file *m, void *unused)		\
+{									\
+	show_fn(m);							\
+	return 0;							\
+}									\
 static int name##_open(struct inode *inode, struct file *file)		\
 {									\
-	return single_open(file, show_fn, NULL);			\
+	return single_open(file, name##_show, NULL);			\
 }									\
 static const struct file_operations name##_fops = {			\
 	.owner = THIS_MODULE,						\
@@ -246,16 +208,16 @@ static const struct file_operations name##_fops = {			\
 	.release = single_release,					\
 }
 
-COMMAND_FOPS(run, run_command, result_show);
-COMMAND_FOPS(pools, dpt_parse_setup, result_show);
-COMMAND_FOPS(hold, dpt_hold_command, hold_show);
-COMMAND_FOPS(hog, dpt_hog_command, hog_show);
-COMMAND_FOPS(others, dpt_others_command, others_show);
-COMMAND_FOPS(load, dpt_load_command, load_show);
-COMMAND_FOPS(stress, dpt_stress_command, stress_show);
-COMMAND_FOPS(latency, dpt_latency_command, latency_show);
-COMMAND_FOPS(replay, dpt_replay_command, replay_show);
-COMMAND_FOPS(measure, dpt_measure_command, measure_show);
+COMMAND_FOPS(run, run_command, show_result);
+COMMAND_FOPS(pools, dpt_parse_setup, show_result);
+COMMAND_FOPS(hold, dpt_hold_command, dpt_hold_show);
+COMMAND_FOPS(hog, dpt_hog_command, dpt_hog_show);
+COMMAND_FOPS(others, dpt_others_command, dpt_others_show);
+COMMAND_FOPS(load, dpt_load_command, dpt_load_show);
+COMMAND_FOPS(stress, dpt_stress_command, dpt_stress_show);
+COMMAND_FOPS(latency, dpt_latency_command, dpt_latency_show);
+COMMAND_FOPS(replay, dpt_replay_command, dpt_replay_show);
+COMMAND_FOPS(measure, dpt_measure_command, dpt_measure_show);
 
 static int __init dpt_init(void)
 {
