@@ -67,7 +67,13 @@ impl Pages {
             });
         }
 
-        let gfp = gfp(zone) | bindings::__GFP_NOWARN | bindings::__GFP_RETRY_MAYFAIL;
+        let mut gfp = gfp(zone) | bindings::__GFP_NOWARN;
+
+        // For a large block nobody is killed anyway, and the flag would have it reclaim hard, though
+        // smaller ones do: see `__alloc_pages_slowpath()`.
+        if order <= bindings::PAGE_ALLOC_COSTLY_ORDER {
+            gfp |= bindings::__GFP_RETRY_MAYFAIL;
+        }
         // SAFETY: An FFI call with no additional requirements. Sleeping is allowed.
         let page = NonNull::new(unsafe { bindings::alloc_pages(gfp, order) })?;
 

@@ -64,6 +64,11 @@ class Result:
             (level, text) for level, text in self.log if re.match(r"(rust_dma_pool: )?DMA: ", text)
         ]
 
+    def first_splats(self):
+        """The first kernel's messages that are a complaint, until it is made to crash."""
+        text = self.console.read_text(errors="replace").replace("\r", "")
+        return console.complaints(text.partition("sysrq: Trigger a crash")[0])
+
     def splats(self):
         """The crash kernel's messages that are a complaint."""
         return console.complaints("".join(f"{text}\n" for _, text in self.log))

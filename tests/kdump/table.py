@@ -94,6 +94,7 @@ def dump_complaints(result, memory):
 def complaints(row, result):
     """Sentences on what is not as the row has it; none if all is well."""
     found = list(dump_complaints(result, row.memory))
+    found += [f"the first kernel complained: {text}" for text in result.first_splats()]
     if not result.crash["release"]:
         return found  # nothing can be said about a kernel that was not there
     if result.pools() != row.pools:

@@ -37,6 +37,7 @@ pub const GFP_DMA: gfp_t = 0x1;
 pub const GFP_DMA32: gfp_t = 0x4;
 pub const __GFP_NOWARN: gfp_t = 0x2000;
 pub const __GFP_RETRY_MAYFAIL: gfp_t = 0x4000;
+pub const PAGE_ALLOC_COSTLY_ORDER: u32 = 3;
 pub const __DMA_ATTR_ALLOC_CC_SHARED: u32 = 1 << 11;
 pub const MAX_PAGE_ORDER: u32 = 10;
 pub const NUMA_NO_NODE: c_int = -1;
