@@ -25,9 +25,6 @@ titles=(driver pools allocs frees growths failed verified wrong MB/s)
 ! is_encrypted || { row+=' %7s %7s %5s' && titles+=(shared private left); }
 row+='\n'
 
-# As at boot, whatever has grown since.
-fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
-
 client() { # DEVICE c|module|builtin
 	local out
 	load_device "$1"

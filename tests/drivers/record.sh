@@ -53,7 +53,7 @@ words() {
 
 record() { # DEVICE
 	load_device "$1"
-	must_load coherent_pool=0 && must_unload || return
+	fresh_c_pools || return
 	io_reset
 	count_begin
 	# The same events with what was asked for

@@ -22,7 +22,7 @@ takeover() {
 	local from_c from_rust
 	io_reset
 	unbind
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	count_begin
 	bind || return
 	fio=$few

@@ -59,7 +59,7 @@ recorded() { # DEVICE c|module|builtin
 	local pages size
 	load_device "$1"
 	case $2 in
-	c) must_load coherent_pool=0 && must_unload ;;
+	c) fresh_c_pools ;;
 	module) must_load ;;
 	builtin) fresh_builtin_pools ;;
 	esac || return
@@ -138,7 +138,7 @@ bind_and_io() { bind && io; }
 # 172,928 bytes at once, which a pool of 128 KiB cannot have, however often they are
 # asked for.
 case_of_2020() {
-	must_load coherent_pool=0 && must_unload || return
+	fresh_c_pools || return
 	record_begin || return
 	for _ in 1 2 3; do
 		! hold 1 172928 kernel || fail_with "the pools in C serve it"

@@ -54,7 +54,7 @@ leave() {
 
 cycle() {
 	local i=0 ops empty errors refused=0 served=0 served_by_module=0 before
-	must_load coherent_pool=0 && must_unload || return
+	fresh_c_pools || return
 	before=$(all_sizes)
 	[ "$before" != "0 0 0" ] || { fail_with "no C pools"; return; }
 	echo start >"$TEST/load" || { fail_with "no load"; return; }
@@ -78,7 +78,7 @@ cycle() {
 	[ "$errors" = 0 ] || fail_with "$result"
 	tell state=ok
 	must_pass free_every_page_by_page
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$before"
 }
 

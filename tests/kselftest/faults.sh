@@ -78,13 +78,13 @@ nth() { # N COMMAND...
 }
 
 # As at boot, whatever has grown since.
-fresh_c_pools() {
-	must_load coherent_pool=0 && must_unload
+same_c_pools() {
+	fresh_c_pools
 	expect_equal "sizes of the C pools" "$(all_sizes)" "$c_sizes"
 }
 
 c_pools() {
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	c_sizes=$(all_sizes)
 	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools"
 }
@@ -201,7 +201,7 @@ unload_one() { # N
 
 # Keeps the count of failures: none may be added.
 may_be_refilled() {
-	[ "$(all_sizes)" = "$c_sizes" ] || fresh_c_pools
+	[ "$(all_sizes)" = "$c_sizes" ] || same_c_pools
 }
 
 # All C pools at once. That made of CMA lacks its bookkeeping.
@@ -211,7 +211,7 @@ no_c_pools() {
 	expect_warnings 3 "DMA: failed to allocate" expect_warnings 0-1 "vmalloc error" must_unload
 	nothing_fails
 	! all_sizes >/dev/null || expect_equal "sizes of the C pools" "$(all_sizes)" "0 0 0"
-	fresh_c_pools
+	same_c_pools
 	tell state=ok fresh=1
 	must_pass orders_process
 }

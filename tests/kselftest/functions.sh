@@ -197,6 +197,8 @@ load() { output=$(insmod "$MODULE" "$@" 2>&1); }
 unload() { output=$(rmmod "$NAME" 2>&1); }
 must_load() { is_builtin || load "$@" || fail_with "insmod $*: $output"; }
 must_unload() { is_builtin || unload || fail_with "rmmod: $output"; }
+# As at boot, whatever they have grown by since: they are made anew as the module goes.
+fresh_c_pools() { must_load coherent_pool=0 && must_unload; }
 # Pools that are built in are those of the boot, and stay.
 is_builtin() { [ "$MODULE" = builtin ]; }
 

@@ -11,7 +11,7 @@ MAX=$((PAGE << 10))
 LARGEST=$(largest_block)
 
 c_pools() {
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	[ "$(all_sizes)" != "0 0 0" ] || fail_with "no C pools"
 }
 

@@ -51,7 +51,7 @@ watched() {
 
 c_pools_serve() {
 	local round
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	for round in {1..4}; do
 		burst 2000 "$round" 4
 		echo 2 >/proc/sys/vm/drop_caches

@@ -10,7 +10,7 @@ start module zones
 args=(coherent_pool=7 coherent_pool_size=1M)
 
 # The sizes at boot do not come back if a pool has grown since: start afresh.
-fresh_c_pools() {
+note_c_pools() {
 	must_load "${args[@]}" && must_unload
 	c_sizes=$(all_sizes)
 	[ "$c_sizes" != "0 0 0" ] || fail_with "no C pools: was this kernel booted with coherent_pool=0?"
@@ -237,7 +237,7 @@ failed_load() {
 	must_pass orders_process
 }
 
-add "C pools as configured" fresh_c_pools
+add "C pools as configured" note_c_pools
 add "C pools return" c_pools_return
 add "debugfs files before, during, after" debugfs_always_there
 declare -a fds=()

@@ -42,7 +42,7 @@ each_sequence() { # FUNCTION: called with NAME FILE POOL SIZE
 
 in_c() { # NAME FILE POOL SIZE
 	if [ "$previous" != "$3" ]; then
-		must_load coherent_pool=0 && must_unload
+		fresh_c_pools
 		[ "$(size_of "$3")" != 0 ] ||
 			{ fail_with "no $3 pool of C: it needs coherent_pool= on the kernel's command line"; return; }
 	fi

@@ -30,7 +30,7 @@ stress() { # OPERATIONS [PARAMETER...]
 	if [ $# -gt 0 ]; then
 		must_load "$@" || return
 	else
-		must_load coherent_pool=0 && must_unload || return
+		fresh_c_pools || return
 	fi
 	[ "$(all_sizes)" != "0 0 0" ] || { fail_with "no pools: the C pools need coherent_pool= on the kernel's command line"; return; }
 	while [ "$left" -gt 0 ] && [ ${#reasons[@]} = 0 ]; do

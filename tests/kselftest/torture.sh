@@ -150,7 +150,7 @@ has_happened() { # WHAT...
 
 quiet_round() { round "$1"; }
 c_pools() {
-	must_load coherent_pool=0 && must_unload
+	fresh_c_pools
 	rounds quiet_round $((minutes * 6))
 }
 
