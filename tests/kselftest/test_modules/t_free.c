@@ -150,6 +150,31 @@ static int by_page(void *unused)
 	return 0;
 }
 
+/*
+ * Nobody should give a block back in two halves. As in C all of it is free then,
+ * and the module can go: contract.sh has it go after each row.
+ */
+static int in_pieces(void *unused)
+{
+	struct dpt_block block;
+	enum dpt_pool wanted;
+	int order, ret;
+
+	for (wanted = 0; wanted < DPT_POOLS; wanted++) {
+		for (order = 1; order <= dpt_largest(wanted); order++) {
+			size_t half = PAGE_SIZE << (order - 1);
+
+			ret = dpt_try(&block, wanted, 2 * half, 0, NULL);
+			if (ret)
+				return dpt_fail("no block of order %d", order);
+			if (!dma_free_from_pool(dpt_dev, block.cpu, half) ||
+			    !dma_free_from_pool(dpt_dev, block.cpu + half, half))
+				return dpt_fail("a half of order %d is not taken", order);
+		}
+	}
+	return 0;
+}
+
 static int every_page(void *unused)
 {
 	int i, count, ret = 0;
@@ -204,6 +229,7 @@ const struct dpt_test dpt_free_tests[] = {
 	{ "foreign_neighbours", 0, foreign_neighbours },
 	{ "free_by_page", 0, by_page },
 	{ "free_every_page_by_page", 0, every_page_by_page },
+	{ "free_in_pieces", 0, in_pieces },
 	{ "free_across_contexts", 0, across_contexts },
 	{}
 };
