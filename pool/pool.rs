@@ -284,6 +284,10 @@ impl Pool {
     }
 
     /// Blocks that are out. Fewer if some came back in pieces, each of which counts as one.
+    #[cfg_attr(
+        not(CONFIG_DEBUG_FS),
+        allow(dead_code, reason = "for debugfs, and tests")
+    )]
     pub(crate) fn blocks(&self) -> usize {
         usize::try_from(count::blocks(read_once(&self.used))).unwrap_or(0)
     }
