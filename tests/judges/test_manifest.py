@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from suite import manifest
 from suite.ktap import Results
-from suite.mutants_patch import PATCHES, read
 from suite.stages import STAGES
 
 LISTED = """\
@@ -170,24 +169,3 @@ def test_each_stage_has_a_manifest():
     for stage in STAGES:
         if "command.<locals>" not in stage.run.__qualname__ or "ktap" in stage.run.__qualname__:
             assert (manifest.DIRECTORY / stage.directory().name).is_file(), stage.name
-
-
-WHERE = {
-    "mutants-host": "host",
-    "mutants-plain": "plain",
-    "mutants-encrypted": "encrypted",
-    "mutants-debug": "debug",
-    "mutants-arm64": "arm64",
-    "mutants-64k": "arm64-debug",
-}
-
-
-@pytest.mark.parametrize("stage", WHERE)
-def test_manifests_of_mutants(stage):
-    """Each fault is listed where its patch says that it is tried."""
-    mutants = [read(patch) for patch in sorted(PATCHES.glob("*.patch"))]
-    assert {mutant.where for mutant in mutants} == set(WHERE.values())
-    names = [mutant.name for mutant in mutants if mutant.where == WHERE[stage]]
-    names += ["cargo-mutants"] if stage == "mutants-host" else []
-    listed = manifest.parse((manifest.DIRECTORY / stage).read_text())
-    assert [entry.name for entry in listed] == sorted(names)
