@@ -198,10 +198,10 @@ impl Pool {
         let before = self.peak.xchg(out, Full);
 
         if before > out {
-            return lost(before);
+            return unusual(before);
         }
         if out > read_once(&self.grow_above) {
-            return out;
+            return unusual(out);
         }
         0
     }
@@ -365,9 +365,10 @@ impl Pool {
     }
 }
 
-/// The peak that somebody replaced by a lower one. Apart, as that is rare.
+/// What has to be attended to: a peak that somebody replaced by a lower one, or one that makes the
+/// pool low. Apart, so that the compiler takes it for rare.
 #[cold]
 #[inline(never)]
-fn lost(peak: usize) -> usize {
+fn unusual(peak: usize) -> usize {
     peak
 }

@@ -67,8 +67,8 @@ def test_numbers_and_thread(mails, part):
         assert mail["In-Reply-To"] == mail["References"] == cover["Message-ID"]
     assert cover["In-Reply-To"] is None
     if not part:
-        for name, (its, before) in list(PARTS.items())[1:]:
-            numbers = f"Part {name}, patches {before + 1} to {before + len(its)}: "
+        for name, (its, first) in list(PARTS.items())[1:]:
+            numbers = f"Part {name}, patches {first + 1} to {first + len(its)}: "
             assert numbers in cover.get_payload()
     base = cover.get_payload().rstrip().splitlines()[-1]
     assert base.startswith("base: Linux v7.3.")
