@@ -140,7 +140,7 @@ pub(crate) unsafe fn alloc(
         return unsafe { alloc_run(caller, dev, size, cpu_addr, gfp, attrs) };
     }
     let taken = ask(caller, None, |pools, guard| {
-        pools.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs), |_| true)
+        pools.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs))
     });
 
     match taken {
@@ -252,15 +252,13 @@ unsafe fn alloc_checked(
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
     let request = unsafe { AllocRequest::new(dev, size, gfp, attrs, phys_addr_ok) };
-    let taken = ask(caller, None, |pools, guard| {
-        let allows = |phys| request.allows(phys);
-
-        pools.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs), allows)
+    let block = ask(caller, None, |pools, guard| {
+        pools.alloc_page(guard, &request)
     });
 
-    match taken {
-        // SAFETY: As promised by the caller; it was taken in this call.
-        Some((block, unsettled)) => unsafe { hand_over(caller, block, cpu_addr, unsettled) },
+    match block {
+        // SAFETY: As promised by the caller.
+        Some(block) => unsafe { caller.served(block, cpu_addr) },
         // SAFETY: As promised by the caller.
         None => unsafe { alloc_any(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) },
     }

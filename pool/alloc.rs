@@ -8,7 +8,6 @@
 
 use kernel::{
     bindings::MAX_PAGE_ORDER,
-    io::PhysAddr,
     page::{
         PAGE_SHIFT,
         PAGE_SIZE, //
@@ -56,8 +55,8 @@ enum AllocError {
 }
 
 impl Pools {
-    /// Takes a page of the pool that is asked first, at the first attempt, if the device can address
-    /// it, as `allows` says of its physical address.
+    /// Takes a page of the pool that is asked first, at the first attempt, for a request without
+    /// `phys_addr_ok`.
     ///
     /// The page is counted as out. [`settle`](Self::settle) has to follow, with the second value
     /// returned, unless that is 0. `None` for whatever is not that simple; [`alloc`](Self::alloc) serves it.
@@ -72,7 +71,6 @@ impl Pools {
         size: usize,
         zone: WantedZone,
         kind: Kind,
-        allows: impl FnOnce(PhysAddr) -> bool,
     ) -> Option<(Block, usize)> {
         if size.wrapping_sub(1) >= PAGE_SIZE {
             return None;
@@ -83,11 +81,6 @@ impl Pools {
             return None;
         }
         let (page, was_last) = member.chunk.alloc_page()?;
-
-        if !allows(member.chunk.phys_of(page)) {
-            member.chunk.put_back(page, 1);
-            return None;
-        }
         let unsettled = member.pool.take(1) | usize::from(was_last);
 
         // SAFETY: The page is of that chunk.
@@ -150,6 +143,30 @@ impl Pools {
         self.attend(member, page, page_count(size), unsettled)
     }
 
+    /// As [`take_page`](Self::take_page) and [`settle`](Self::settle), with a `phys_addr_ok`.
+    #[inline(always)]
+    pub(crate) fn alloc_page(&self, guard: &rcu::Guard, request: &AllocRequest) -> Option<Block> {
+        if request.size.wrapping_sub(1) >= PAGE_SIZE {
+            return None;
+        }
+        let member = self.table.read(guard).first_of(request.zone)?;
+
+        if member.pool.kind != request.kind {
+            return None;
+        }
+        let (page, was_last) = member.chunk.alloc_page()?;
+
+        if was_last {
+            member.chunk.close_word(page);
+        }
+        if !request.allows(member.chunk.phys_of(page)) {
+            member.chunk.put_back(page, 1);
+            return None;
+        }
+        // SAFETY: It was taken there.
+        unsafe { self.hand_out(member, page, 1) }.ok()
+    }
+
     /// Serves a request from the first pool that can, and has a pool grow that is low or full.
     ///
     /// The pools are searched in the order of C's `dma_guess_pool()`; those of the other kind of
@@ -172,7 +189,7 @@ impl Pools {
             .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
         {
             // SAFETY: They were taken there.
-            return unsafe { self.hand_out(request, member, page, count) };
+            return unsafe { self.hand_out_traced(request, member, page, count) };
         }
         self.search(chunks, request, count)
     }
@@ -207,7 +224,7 @@ impl Pools {
                             growth::schedule(self);
                         }
                         // SAFETY: They were taken there.
-                        return unsafe { self.hand_out(request, member, page, count) };
+                        return unsafe { self.hand_out_traced(request, member, page, count) };
                     }
                     Err(AllocError::NoSpace) => full = full.or(Some(pool)),
                     Err(AllocError::NotAddressable) => (),
@@ -254,9 +271,9 @@ impl Pools {
     /// # Safety
     ///
     /// The page is one of the chunk of `member`.
+    #[inline(always)]
     unsafe fn hand_out(
         &self,
-        request: &AllocRequest,
         member: &Member,
         page: usize,
         count: usize,
@@ -267,7 +284,23 @@ impl Pools {
             self.attend(member, page, count, unsettled)?;
         }
         // SAFETY: As promised by the caller.
-        let block = unsafe { member.chunk.block(page, count) };
+        Ok(unsafe { member.chunk.block(page, count) })
+    }
+
+    /// As [`hand_out`](Self::hand_out), for a block of any size, and who traces that.
+    ///
+    /// # Safety
+    ///
+    /// As for [`hand_out`](Self::hand_out).
+    unsafe fn hand_out_traced(
+        &self,
+        request: &AllocRequest,
+        member: &Member,
+        page: usize,
+        count: usize,
+    ) -> Result<Block, Failure> {
+        // SAFETY: As promised by the caller.
+        let block = unsafe { self.hand_out(member, page, count) }?;
 
         if count != 1 {
             member.pool.figures.note_request(request.size);

@@ -249,9 +249,7 @@ pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: 
 pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
     let (guard, request) = (rcu::read_lock(), request(zone, size));
     let taken = pools
-        .take_page(&guard, size, request.zone, request.kind, |phys| {
-            request.allows(phys)
-        })
+        .take_page(&guard, size, request.zone, request.kind)
         .or_else(|| pools.take_run(&guard, size, request.zone, request.kind));
 
     match taken {

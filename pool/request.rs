@@ -69,7 +69,7 @@ impl AllocRequest {
 
     /// Whether the device can address memory at `phys`.
     #[inline(always)]
-    pub(crate) fn allows(&self, phys: PhysAddr) -> bool {
+    pub(super) fn allows(&self, phys: PhysAddr) -> bool {
         match self.phys_addr_ok {
             None => true,
             // SAFETY: By the type invariants.

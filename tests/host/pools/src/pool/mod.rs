@@ -96,20 +96,25 @@ fn request(phys_addr_ok: PhysAddrOk, zone: Zone, size: usize, cc_shared: bool) -
 fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Failure> {
     let guard = rcu::read_lock();
     let (size, zone, kind) = (request.size, request.zone, request.kind);
-    let mut taken = pools.take_page(&guard, size, zone, kind, |phys| request.allows(phys));
 
     if !asks {
-        taken = taken.or_else(|| pools.take_run(&guard, size, zone, kind));
-    }
-    match taken {
-        Some((block, 0)) => Ok(block),
-        Some((block, unsettled)) => {
-            let virt = block.virt.as_ptr() as usize;
+        let taken = pools
+            .take_page(&guard, size, zone, kind)
+            .or_else(|| pools.take_run(&guard, size, zone, kind));
 
-            pools.settle(&guard, virt, size, unsettled).map(|()| block)
+        match taken {
+            Some((block, 0)) => return Ok(block),
+            Some((block, unsettled)) => {
+                let virt = block.virt.as_ptr() as usize;
+
+                return pools.settle(&guard, virt, size, unsettled).map(|()| block);
+            }
+            None => (),
         }
-        None => pools.alloc(&guard, request),
+    } else if let Some(block) = pools.alloc_page(&guard, request) {
+        return Ok(block);
     }
+    pools.alloc(&guard, request)
 }
 
 /// A free, as the module goes about it: by the address, or by the page.
