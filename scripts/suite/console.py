@@ -13,14 +13,14 @@ from pathlib import Path
 KSELFTEST = Path(__file__).resolve().parents[2] / "tests/kselftest"
 
 # A console that another CPU takes over in the middle of a line prints it again, unless only the
-# end of the line was left.
-REPLAYED = re.compile(r"([^\r\n]*)\r?\n\*\* replaying previous printk message \*\*\r?\n")
+# end of the line was left; that may be an end of its own.
+REPLAYED = re.compile(r"([^\r\n]*)[\r\n]+\*\* replaying previous printk message \*\*\r?\n")
 
 
 def once(begun: re.Match) -> str:
     """What stays of a line that may be printed again: as many lines as before."""
     is_again = begun.string.startswith(begun[1], begun.end())
-    return "\n\n" if is_again else f"{begun[1]}\n\n"
+    return ("" if is_again else begun[1]) + "\n" * begun[0].count("\n")
 
 
 def complaints(text: str) -> list[str]:

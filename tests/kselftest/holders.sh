@@ -114,6 +114,9 @@ too_many() {
 under_load() {
 	local round rounds=30
 	! is_debug_kernel || rounds=5
+	# QEMU may emulate an instruction of x86 that was just replaced by another one, which ends
+	# in "Oops: int3" on a busy machine. torture.sh switches more often.
+	[ "$(uname -m)" != x86_64 ] || rounds=3
 	must_load coherent_pool=1M || return
 	echo start >"$TEST/load" || fail_with "no load"
 	for ((round = 0; round < rounds; round++)); do
