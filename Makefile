@@ -46,7 +46,7 @@ soak:
 
 ## make torture  every CPU presses the pools while all that can happen to them does
 ##               MINUTES=10  how long   SEED=  of an earlier run, for the same choices
-##               OPS=20000  operations of a burst, between which the module goes for good
+##               OPS=20000  operations of a burst: with more there are fewer pauses
 torture:
 	@scripts/test torture
 
