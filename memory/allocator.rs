@@ -203,7 +203,7 @@ impl Allocator {
         }
         // Of a group of several words it may be full, and another one not.
         let index = first_word(open);
-        // SAFETY: The hint is open for words of the bitmap only.
+        // SAFETY: By the type invariants the hint has the bits of words of the bitmap only.
         let word = unsafe { self.word(index) };
         let old = read_once(word);
         let bit = lowest_clear(old);
@@ -334,14 +334,11 @@ impl Allocator {
         if !self.is_place(first, count) {
             return Err(NotOut);
         }
-        // SAFETY: The pages are some of the chunk, and aligned.
-        unsafe {
-            if count > WORD {
-                self.free_large(first / WORD, count)
-            } else {
-                self.free_in_word(first / WORD, mask(count) << (first % WORD))
-            }
+        if count > WORD {
+            return self.free_large(first / WORD, count);
         }
+        // SAFETY: The pages are some of the chunk, as `is_place` has seen.
+        unsafe { self.free_in_word(first / WORD, mask(count) << (first % WORD)) }
     }
 
     /// Whether a block of `count` pages can begin with page `first`: it is aligned, and in the chunk.

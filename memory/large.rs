@@ -77,12 +77,8 @@ impl Allocator {
     }
 
     /// Gives back more pages than a word has, which begin with word `index`.
-    ///
-    /// # Safety
-    ///
-    /// All of them are pages of the chunk.
     #[cold]
-    pub(super) unsafe fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
+    pub(super) fn free_large(&self, index: usize, count: usize) -> Result<(), NotOut> {
         let bits = |n: usize| mask(count.wrapping_sub(n.wrapping_mul(WORD)).min(WORD));
 
         if !self.is_out(index.wrapping_mul(WORD), count) {
@@ -90,7 +86,7 @@ impl Allocator {
         }
         // Of two who free the same block at once, the first word tells which is wrong.
         for n in 0..words_of(count) {
-            // SAFETY: As promised by the caller.
+            // SAFETY: What is out are pages of the chunk.
             unsafe { self.free_in_word(index.wrapping_add(n), bits(n)) }?;
         }
         Ok(())

@@ -12,8 +12,8 @@
 //!   before, whoever asks.
 //! - What was not needed for [`IDLE`] goes back, and under memory pressure at once; but what a pool
 //!   has grown by for a request that failed stays for [`RETRY`], so that who tries again finds it. Who
-//!   has to grow soon after that waits twice as long the next time, so that a load which swings makes nobody
-//!   grow and shrink in turn.
+//!   has to grow soon after that waits twice as long the next time, so that a load which swings makes
+//!   nobody grow and shrink in turn.
 //! - The size stays between the configured one and the ceiling.
 
 use super::{
@@ -108,7 +108,7 @@ pub(crate) struct Control {
     /// Bytes that the pool has for a request that failed, and until when.
     promised: usize,
     promised_until: u64,
-    /// Until when memory pressure counts that came before that.
+    /// Until when memory pressure counts that came before `promised_until`.
     pressed_until: u64,
 }
 

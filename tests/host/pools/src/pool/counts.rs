@@ -64,6 +64,19 @@ impl Counted {
         })
     }
 
+    /// A pool that has a page out, and asked to grow for it. It may have two pages out now.
+    fn grown() -> Rc<Self> {
+        let counted = Self::new(4);
+
+        // All it has is kept free: it is low with its first block, as C's.
+        assert!(counted.take(1).is_ok_and(|asks| asks));
+        counted
+            .pool
+            .size
+            .store(6 * PAGE_SIZE, kernel::sync::atomic::Relaxed);
+        counted
+    }
+
     /// Counts a block, and returns whether it is time to grow.
     fn take(&self, pages: usize) -> Result<bool, Going> {
         let unsettled = self.pool.take(pages);
@@ -221,15 +234,7 @@ fn a_peak_beside_a_look() {
 #[test]
 fn a_low_pool_beside_the_worker() {
     explore("a low pool beside the worker", bounded(24, 3), || {
-        let counted = Counted::new(4);
-
-        // All it has is kept free: it is low with its first block, as C's.
-        assert!(counted.take(1).is_ok_and(|asks| asks));
-        // It has grown, and may have two pages out.
-        counted
-            .pool
-            .size
-            .store(6 * PAGE_SIZE, kernel::sync::atomic::Relaxed);
+        let counted = Counted::grown();
         let asked = Rc::new(Cell::new(false));
         let (other, says) = (counted.clone(), asked.clone());
         let thread = spawn(move || {
@@ -263,14 +268,7 @@ fn a_block_for_a_moment_beside_the_worker() {
         "a block for a moment beside the worker",
         bounded(24, 3),
         || {
-            let counted = Counted::new(4);
-
-            // As above.
-            assert!(counted.take(1).is_ok_and(|asks| asks));
-            counted
-                .pool
-                .size
-                .store(6 * PAGE_SIZE, kernel::sync::atomic::Relaxed);
+            let counted = Counted::grown();
             let asked = Rc::new(Cell::new(false));
             let (other, says) = (counted.clone(), asked.clone());
             let thread = spawn(move || {
