@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The allocator of one chunk: the bitmap of a `gen_pool`, and a short way to it.
+//! The allocator of one chunk: the bitmap of a `gen_pool`, which is made and destroyed here.
 //!
-//! The bitmap of `struct gen_pool_chunk` is the one truth about which page is taken. `gen_pool`
-//! makes it and destroys it. Pages are taken and given back here, a word at most at a time, by
-//! the protocol of lib/genalloc.c: bits are set and cleared by compare-and-exchange of a whole
-//! word, and whoever finds a bit taken searches on. A run that is aligned to the next power of two
-//! never crosses a word, so that looking at the words in order finds the place that
-//! `gen_pool_first_fit_order_align()` finds.
+//! The bitmap of `struct gen_pool_chunk` is the one truth about which page is taken. Pages are taken
+//! in [`alloc`](super::alloc) and given back in [`free`](super::free), a word at most at a time, by
+//! the protocol of lib/genalloc.c. A run that is aligned to the next power of two never crosses a
+//! word. What is larger than a word goes both ways by [`large`](super::large).
 //!
 //! Which words are worth a look is a hint: [`hint`](super::hint). What others want to know of the
 //! bitmap is in [`occupancy`](super::occupancy). Where the memory comes from is the business of
 //! [`super::chunk`]; nothing here touches it.
 //!
-//! - Any context, no lock. A free is a release and an allocation an acquire of the same word, so
-//!   that what one owner wrote comes before what the next one writes.
-//! - Which way a block takes depends on its size alone, so that it goes back the way it came: what
-//!   is larger than a word goes by [`large`](super::large).
+//! - A free is a release and an allocation an acquire of the same word, so that what one owner wrote
+//!   comes before what the next one writes.
+//! - Which way a block takes depends on its size alone, so that it goes back the way it came.
 //! - Bits beyond the last page are set from the start. `gen_pool` never looks at them.
 //!
 //! C header: [`include/linux/genalloc.h`](srctree/include/linux/genalloc.h)
@@ -37,10 +34,8 @@ use kernel::{
     page::PAGE_SHIFT,
     prelude::*,
     sync::atomic::{
-        Acquire,
         Atomic,
-        Relaxed,
-        Release, //
+        Relaxed, //
     },
 };
 
@@ -48,14 +43,11 @@ use crate::sync::read_once;
 
 use super::{
     bits::{
-        lowest_clear,
         mask,
         words_of,
-        Run,
         WORD, //
     },
     hint::{
-        first_word,
         group_of,
         Hint, //
     },
@@ -77,10 +69,6 @@ pub(super) unsafe fn chunk_of(pool: NonNull<bindings::gen_pool>) -> *mut binding
     // first member is its place in the list.
     unsafe { (*pool.as_ptr()).chunks.next.cast() }
 }
-
-/// The pages are not out, or the chunk has no such pages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NotOut;
 
 /// An allocator of the pages of one chunk.
 ///
@@ -188,214 +176,6 @@ impl Allocator {
         (0..words_of(self.pages)).map(|index| read_once(unsafe { self.word(index) }))
     }
 
-    /// Takes one page at the first attempt, and returns its number, and whether it was the last
-    /// free one of its word: [`close_word`](Self::close_word) has to follow then.
-    ///
-    /// `None` if that fails; [`alloc`](Self::alloc) may find one then.
-    ///
-    /// Any context; takes no lock.
-    #[inline(always)]
-    pub(crate) fn alloc_page(&self) -> Option<(usize, bool)> {
-        let open = self.hint.bits();
-
-        if open == 0 {
-            return None;
-        }
-        // Of a group of several words it may be full, and another one not.
-        let index = first_word(open);
-        // SAFETY: By the type invariants the hint has the bits of words of the bitmap only.
-        let word = unsafe { self.word(index) };
-        let old = read_once(word);
-        let bit = lowest_clear(old);
-        let new = old | bit;
-
-        if bit == 0 || word.cmpxchg(old, new, Acquire).is_err() {
-            return None;
-        }
-        // CAST: A bit number.
-        let page = index.wrapping_mul(WORD) | bit.trailing_zeros() as usize;
-
-        Some((page, new == usize::MAX))
-    }
-
-    /// As [`alloc_page`](Self::alloc_page), for a run of pages. Looks at one word only.
-    #[inline(always)]
-    pub(crate) fn alloc_run(&self, run: &Run) -> Option<(usize, bool)> {
-        let open = self.hint.bits();
-
-        if open == 0 {
-            return None;
-        }
-        let index = first_word(open);
-        // SAFETY: As in `alloc_page`.
-        let word = unsafe { self.word(index) };
-        let old = read_once(word);
-        let bit = run.place(old)?;
-        let new = old | run.bits() << bit;
-
-        if word.cmpxchg(old, new, Acquire).is_err() {
-            return None;
-        }
-        // CAST: A bit number.
-        Some((index.wrapping_mul(WORD) | bit as usize, new == usize::MAX))
-    }
-
-    /// Takes `count` pages, aligned to the next power of two, and returns the number of the first:
-    /// that of the place that `gen_pool_first_fit_order_align()` finds.
-    ///
-    /// `None` if the hint says that no such place is free, and for a `count` of 0.
-    ///
-    /// Any context; takes no lock. Not NMI where `cmpxchg` is not NMI-safe.
-    #[inline(never)]
-    pub(crate) fn alloc(&self, count: usize) -> Option<usize> {
-        self.alloc_in(count, self.hint.bits())
-    }
-
-    /// As [`alloc`](Self::alloc), without the hint, which lags behind for a moment.
-    pub(crate) fn alloc_anywhere(&self, count: usize) -> Option<usize> {
-        self.alloc_in(count, usize::MAX)
-    }
-
-    /// Takes `count` pages of the words that `open` stands for.
-    fn alloc_in(&self, count: usize, mut open: usize) -> Option<usize> {
-        if count > WORD {
-            return self.alloc_large(count);
-        }
-        let run = Run::new(count)?;
-
-        while open != 0 {
-            for index in self.group(first_word(open)) {
-                // SAFETY: A group has words of the bitmap only.
-                if let Some(bit) = unsafe { self.alloc_in_word(index, &run) } {
-                    return Some(index.wrapping_mul(WORD).wrapping_add(bit));
-                }
-            }
-            open &= open.wrapping_sub(1);
-        }
-        None
-    }
-
-    /// Takes a run of pages from a word.
-    ///
-    /// # Safety
-    ///
-    /// As for [`word`](Self::word).
-    #[inline]
-    unsafe fn alloc_in_word(&self, index: usize, run: &Run) -> Option<usize> {
-        // SAFETY: As promised by the caller.
-        let word = unsafe { self.word(index) };
-        let mut old = read_once(word);
-
-        loop {
-            let Some(bit) = run.place(old) else {
-                if old == usize::MAX && self.hint.is_open(index) {
-                    self.close_word(index.wrapping_mul(WORD));
-                }
-                return None;
-            };
-            let new = old | run.bits() << bit;
-
-            match word.cmpxchg(old, new, Acquire) {
-                Ok(_) => {
-                    if new == usize::MAX {
-                        self.close_word(index.wrapping_mul(WORD));
-                    }
-                    return Some(bit as usize);
-                }
-                Err(now) => old = now,
-            }
-        }
-    }
-
-    /// Gives back what an allocation of `count` pages returned as `first`.
-    ///
-    /// # Context
-    ///
-    /// Any context; takes no lock.
-    ///
-    /// # Errors
-    ///
-    /// [`NotOut`] if these pages cannot be such a block: some are not out, they are not aligned as
-    /// blocks of that size are, or the chunk has none of these numbers. Nothing is changed then.
-    #[inline(always)]
-    pub(crate) fn free(&self, first: usize, count: usize) -> Result<(), NotOut> {
-        if first >= self.pages || count == 0 {
-            return Err(NotOut);
-        }
-        if count != 1 {
-            return self.free_run(first, count);
-        }
-        // SAFETY: The page is one of the chunk.
-        unsafe { self.free_in_word(first / WORD, 1 << (first % WORD)) }
-    }
-
-    #[inline(never)]
-    fn free_run(&self, first: usize, count: usize) -> Result<(), NotOut> {
-        if !self.is_place(first, count) {
-            return Err(NotOut);
-        }
-        if count > WORD {
-            return self.free_large(first / WORD, count);
-        }
-        // SAFETY: The pages are some of the chunk, as `is_place` has seen.
-        unsafe { self.free_in_word(first / WORD, mask(count) << (first % WORD)) }
-    }
-
-    /// Whether a block of `count` pages can begin with page `first`: it is aligned, and in the chunk.
-    pub(super) fn is_place(&self, first: usize, count: usize) -> bool {
-        count.checked_next_power_of_two().is_some_and(|aligned| {
-            first & aligned.wrapping_sub(1) == 0
-                && first < self.pages
-                && count <= self.pages.wrapping_sub(first)
-        })
-    }
-
-    /// Gives back one page at the first attempt, and returns whether that was done: not if its word
-    /// was full, which the hint has to know.
-    ///
-    /// Otherwise nothing is changed, and [`free`](Self::free) tells whether the page is out. Any
-    /// context; takes no lock.
-    ///
-    /// # Safety
-    ///
-    /// The page is one of the chunk.
-    #[inline(always)]
-    pub(crate) unsafe fn free_page(&self, page: usize) -> bool {
-        // SAFETY: As promised by the caller.
-        let word = unsafe { self.word(page / WORD) };
-        let old = read_once(word);
-        let bit = 1 << (page % WORD);
-
-        old & bit != 0 && old != usize::MAX && word.cmpxchg(old, old & !bit, Release).is_ok()
-    }
-
-    /// Clears these bits of a word, if all are set.
-    ///
-    /// # Safety
-    ///
-    /// As for [`word`](Self::word).
-    #[inline(always)]
-    pub(super) unsafe fn free_in_word(&self, index: usize, bits: usize) -> Result<(), NotOut> {
-        // SAFETY: As promised by the caller.
-        let word = unsafe { self.word(index) };
-        let mut old = read_once(word);
-
-        loop {
-            if old & bits != bits {
-                return Err(NotOut);
-            }
-            match word.cmpxchg(old, old & !bits, Release) {
-                Ok(_) => break,
-                Err(now) => old = now,
-            }
-        }
-        // Of several who free in a full word, one finds it full.
-        if old == usize::MAX {
-            self.hint.open(index);
-        }
-        Ok(())
-    }
-
     /// Says that the word of a page is full, if it is.
     #[cold]
     #[inline(never)]
@@ -411,7 +191,7 @@ impl Allocator {
     }
 
     /// The words for which the hint has the same bit as for this one.
-    fn group(&self, index: usize) -> Range<usize> {
+    pub(super) fn group(&self, index: usize) -> Range<usize> {
         let group = group_of(index);
 
         group.start..words_of(self.pages).min(group.end)

@@ -19,16 +19,14 @@ use kernel::{
 
 pub(crate) use super::chunk_memory::NewError;
 use super::{
-    allocator::{
-        Allocator,
-        NotOut, //
-    },
+    allocator::Allocator,
     bits::Run,
     chunk_memory::{
         count_leaked,
         ChunkMemory, //
     },
     filter::Filtered,
+    free::NotOut,
     pages::Pages, //
 };
 use crate::{

@@ -14,11 +14,9 @@ use kernel::{
 mod tests {
     use super::*;
     use crate::memory::{
-        allocator::{
-            Allocator,
-            NotOut, //
-        },
+        allocator::Allocator,
         bits::WORD,
+        free::NotOut,
         hint::GROUP_SHIFT, //
     };
 

@@ -3,8 +3,8 @@
 //! Blocks of more pages than a word of the bitmap has, up to the whole chunk.
 //!
 //! `gen_pool` takes them. They come back here, word by word, as `gen_pool_free()` answers a page
-//! that is not out with `BUG()`. What fits into a word is the business of
-//! [`allocator`](super::allocator).
+//! that is not out with `BUG()`. What fits into a word is the business of [`alloc`](super::alloc) and
+//! [`free`](super::free).
 //!
 //! - Any context, no lock.
 //! - `avail` of the chunk stays what it was made with, as `gen_pool` is not told what comes back. The
@@ -28,14 +28,14 @@ use kernel::{
 use super::{
     allocator::{
         chunk_of,
-        Allocator,
-        NotOut, //
+        Allocator, //
     },
     bits::{
         mask,
         words_of,
         WORD, //
     },
+    free::NotOut, //
 };
 
 impl Allocator {

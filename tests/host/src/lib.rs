@@ -7,6 +7,7 @@
 //! - tables of examples, `src/examples/`: one line each, add yours there;
 //! - properties that hold for every input, [`checks`], run by proptest with random ones
 //!   (`src/properties.rs`) and by a fuzzer with searched ones (`fuzz/`);
+//! - stories of a pool that follows its load, `src/control_loop.rs`;
 //! - a second, independent writing of the grammar and of C's search order, `src/model.rs`.
 //!
 //! `cargo test` in this directory runs all but the fuzzer; `fuzz/run` runs that. What needs a
@@ -20,6 +21,8 @@ mod plan;
 #[path = "../../../policy/mod.rs"]
 mod policy;
 
+#[cfg(test)]
+mod control_loop;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
     Chunk,
     START, //
 };
-use crate::memory::allocator::NotOut;
+use crate::memory::free::NotOut;
 
 /// One more page than a word has.
 const PAGES: usize = 65;
