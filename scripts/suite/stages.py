@@ -54,7 +54,7 @@ SMALL = ["--append", "coherent_pool=128K"]
 # Half an hour each with KASAN. faults.sh takes as long again; with pages of 64 KiB, where that is
 # more than an hour, it is left out: it does not depend on their size.
 MOST = "params.sh load.sh handover.sh contract.sh disabled.sh grow.sh stress.sh "
-MOST += "figures.sh holders.sh"
+MOST += "figures.sh traces.sh holders.sh"
 REALTIME = "contract.sh load.sh cycle.sh kcsan.sh stress.sh"
 # riscv64 has no ZONE_DMA.
 TWO_ZONES = "contract.sh disabled.sh grow.sh handover.sh cycle.sh kunit.sh stress.sh"
@@ -136,7 +136,7 @@ STAGES = (
     Stage("kselftest arm64", "test",            "arm64",        kselftest("arm64", 1800, "--device-tree", HIGH_CMA)),
     Stage("matrix arm64",    "test",            "arm64",        matrix("arm64", "--table", "tests/matrix/boots-arm64.table")),
     Stage("drivers builtin", "test",            "arm64-builtin", drivers("arm64-builtin", CLIENTS[0], TOOL)),
-    Stage("kselftest builtin", "test",          "arm64-builtin", kselftest("arm64-builtin", 900, "--device-tree", HIGH_CMA, "--append", DEBUGGED, scripts="figures.sh holders.sh")),
+    Stage("kselftest builtin", "test",          "arm64-builtin", kselftest("arm64-builtin", 900, "--device-tree", HIGH_CMA, "--append", DEBUGGED, scripts="traces.sh holders.sh")),
     Stage("bench arm64",     "test",            "arm64 arm64-builtin", bench("arm64", "arm64")),
     # With pages of 64 KiB
     Stage("kunit arm64",     "test",            "arm64-debug",  kselftest("arm64-debug", 900, scripts="kunit.sh")),

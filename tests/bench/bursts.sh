@@ -117,7 +117,7 @@ run() { # c|module LOAD POOL
 	"$load"
 	[ ${#out[@]} = 0 ] || give ${#out[@]}
 	pause 200
-	echo 2 >/proc/sys/vm/drop_caches
+	press
 	while look; [ "$last" -gt $MIN ] && [ $((tries -= 1)) -gt 0 ]; do
 		[ "$pools" = module ] || [ $tries -gt 80 ] || break
 		sleep 0.05

@@ -24,7 +24,7 @@ load_device() {
 # For pools that are built in. All goes back but what others need, and nothing moves while it is
 # counted. Each of the twenty tries takes two seconds.
 fresh_builtin_pools() {
-	echo 2 >/proc/sys/vm/drop_caches
+	press
 	wait_for 1 steady || fail_with "the pools do not come to rest"
 }
 # What is added is private again when it is counted as given back.

@@ -135,7 +135,7 @@ run_row() { # TITLE STATE FRESH PARAMETERS
 }
 
 # Idle memory goes back when the page allocator is short of it.
-are_as_at_start() { echo 2 >/proc/sys/vm/drop_caches && [ "$(all_sizes)" = "$at_start" ]; }
+are_as_at_start() { press && [ "$(all_sizes)" = "$at_start" ]; }
 
 report_one() { # TITLE NAME FLAGS
 	local full="$1: $2" improvement=no

@@ -139,10 +139,10 @@ giving_back() { # LATE
 	must_pass free_every_page_by_page
 	must_unload
 }
-give_back() { echo 2 >/proc/sys/vm/drop_caches && wait_for 20 is_small; }
+give_back() { press && wait_for 20 is_small; }
 # What is counted is over, with all that is said of it; the size is smaller before that.
 is_small() {
-	[ "$(size_of dma32)" = $SIZE ] && [ "$(figure dma32 shrinks)" = "$(figure dma32 growths)" ]
+	is_size dma32 $SIZE && [ "$(figure dma32 shrinks)" = "$(figure dma32 growths)" ]
 }
 
 # Blocks of both are out while the module comes and goes. No page is private before its

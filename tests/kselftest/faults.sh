@@ -188,7 +188,6 @@ grow_once() {
 }
 # Each attempt counts as one of the two, at its end.
 growth_has_ended() { [ $(($(figure dma growths) + $(figure dma failed_growths))) -gt 0 ]; }
-is_size() { [ "$(size_of "$1")" = "$2" ]; }
 
 # rmmod goes through, whatever C then lacks: it gets that the next time.
 unload_one() { # N

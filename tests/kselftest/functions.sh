@@ -254,6 +254,7 @@ sizes() {
 size_of() { sizes; case $1 in kernel) echo "$size_kernel" ;; dma) echo "$size_dma" ;; *) echo "$size_dma32" ;; esac; }
 # A figure of a pool in Rust.
 figure() { cat /sys/kernel/debug/dma_pools/"$1"/"$2"; } # POOL NAME
+is_size() { [ "$(size_of "$1")" = "$2" ]; } # POOL BYTES
 all_sizes() { sizes && echo "$size_kernel $size_dma $size_dma32"; }
 # 64K or 2M as a number
 bytes() {

@@ -17,8 +17,6 @@ c_pools() {
 
 rust_pools() { must_load coherent_pool=7 "coherent_pool_size=${1:-512K}"; }
 
-is_size() { [ "$(size_of "$1")" = "$2" ]; }
-
 # Long enough for a work item that has been queued, short enough to wait.
 soon() { sleep 0.5; }
 

@@ -54,7 +54,7 @@ c_pools_serve() {
 	fresh_c_pools
 	for round in {1..4}; do
 		burst 2000 "$round" 4
-		echo 2 >/proc/sys/vm/drop_caches
+		press
 		all_sizes >/dev/null
 	done
 }

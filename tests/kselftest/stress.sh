@@ -58,7 +58,7 @@ pressed() { # OPERATIONS
 	presses=$(mktemp)
 	must_load coherent_pool=$((size / 4))K-8M || return
 	while sleep 0.05; do
-		echo 2 >/proc/sys/vm/drop_caches && echo >>"$presses"
+		press && echo >>"$presses"
 	done &
 	presser=$!
 	for round in {1..25}; do
@@ -76,9 +76,9 @@ pressed() { # OPERATIONS
 		[ $count -gt 5 ] || fail_with "only $count $key"
 		msg "$count $key"
 	done
-	echo 2 >/proc/sys/vm/drop_caches
+	press
 	for pool in $ZONES; do
-		wait_for 20 is_small "$pool" || fail_with "the $pool pool keeps $(size_of "$pool")"
+		wait_for 20 is_size "$pool" $((size * 256)) || fail_with "the $pool pool keeps $(size_of "$pool")"
 		expect_equal "what is out of the $pool pool" "$(figure "$pool" used)" 0
 		expect_equal "frees of the $pool pool" "$(figure "$pool" frees)" "$(figure "$pool" allocs)"
 	done
@@ -86,7 +86,6 @@ pressed() { # OPERATIONS
 	must_pass orders_process
 	must_unload
 }
-is_small() { [ "$(size_of "$1")" = $((size * 256)) ]; } # POOL
 
 # Most of the time is for what a block has to show. Of small blocks there are many more
 # in the same time, and most of them come from the same word of a bitmap.

@@ -39,7 +39,7 @@ count_of() { wc -c 2>/dev/null <"$tally/$1" || echo 0; } # WHAT
 pressure() {
 	while goes_on; do
 		sleep 0.05
-		echo 2 >/proc/sys/vm/drop_caches && note pressure
+		press && note pressure
 	done
 }
 # While a block is out it may not go; when none is for a moment, it does, and comes back.
