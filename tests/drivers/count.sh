@@ -3,19 +3,30 @@
 # shellcheck disable=SC2034,SC2154 # used by, and set by, those that source this
 #
 # Counts what passes through the three entry points of the pools, by probes at
-# their ends: nothing of the pools' own says so. Sourced after functions.sh.
+# their ends: nothing of the pools' own says so. Sourced after functions.sh of the
+# kselftests.
 #
 # count_begin; ...; count_end sets
 #   allocs    requests that were served     frees   blocks that were taken back
 #   failed    requests that were not        chunks  pieces that pools were given
 #   by_rust   requests that the functions of the module served
 
-tracing=/sys/kernel/tracing
+# shellcheck source=tests/kselftest/tracing.sh
+. "$DIR/tracing.sh"
 
 # The name of a function of the module's, behind its path in the crate.
 rust_symbol() { awk -v end="$1\$" '$4 == "[rust_dma_pool]" && $3 ~ end { print $3; exit }' /proc/kallsyms; }
 
-probe() { echo "$1" >>"$tracing/kprobe_events" || bail "no probe '$1'"; }
+# Of each entry point, which of its arguments are told, too
+probe_calls() { # ALLOC FREE FREE_PAGE
+	probe "r64:pools/alloc dma_alloc_from_pool $1 page=\$retval"
+	probe "r64:pools/free __dma_free_from_pool $2 freed=\$retval:u8"
+	probe "r64:pools/free_page __dma_free_from_pool_page $3 freed=\$retval:u8"
+	# These are asked about other memory, too, where a table cannot rule out that it is
+	# the pools'.
+	trace_filter pools/free 'freed != 0'
+	trace_filter pools/free_page 'freed != 0'
+}
 
 # Sets `warnings`: the failures that this test has been told of so far.
 count_warnings() {
@@ -27,17 +38,8 @@ count_begin() {
 	local symbol
 	count_warnings
 	warned_before=$warnings
-	echo 0 >"$tracing/tracing_on"
-	echo 0 >"$tracing/events/enable"
-	echo >"$tracing/kprobe_events"
-	echo 8192 >"$tracing/buffer_size_kb"
-	echo >"$tracing/trace"
-	# shellcheck disable=SC2016 # the kernel expands it
-	probe 'r64:pools/alloc dma_alloc_from_pool page=$retval'
-	# shellcheck disable=SC2016
-	probe 'r64:pools/free __dma_free_from_pool freed=$retval:u8'
-	# shellcheck disable=SC2016
-	probe 'r64:pools/free_page __dma_free_from_pool_page freed=$retval:u8'
+	trace_begin
+	probe_calls '' '' ''
 	# C and Rust both manage each piece with a gen_pool, and nobody else here
 	# has one.
 	probe 'p:pools/chunk gen_pool_add_owner'
@@ -46,12 +48,7 @@ count_begin() {
 		[ -n "$symbol" ] || bail "the module has no provider::alloc()"
 		probe "r64:pools/rust_alloc $NAME:$symbol page=\$retval"
 	fi
-	# These are asked about other memory, too, where a table cannot rule out that it is
-	# the pools'.
-	echo 'freed != 0' >"$tracing/events/pools/free/filter"
-	echo 'freed != 0' >"$tracing/events/pools/free_page/filter"
-	echo 1 >"$tracing/events/pools/enable"
-	echo 1 >"$tracing/tracing_on"
+	trace_events pools
 }
 
 count_now() {
@@ -63,15 +60,15 @@ count_now() {
 		/ free: | free_page: / { frees++ }
 		/ chunk: / { chunks++ }
 		/ rust_alloc: / { rust++ }
-		END { print allocs + 0, failed + 0, frees + 0, chunks + 0, rust + 0 }' "$tracing/trace")
+		END { print allocs + 0, failed + 0, frees + 0, chunks + 0, rust + 0 }' "$TRACING/trace")
 }
 
 count_end() {
 	local missed warned
-	echo 0 >"$tracing/tracing_on"
+	trace_pause
 	count_now
-	missed=$(awk '{ n += $NF } END { print n + 0 }' "$tracing/kprobe_profile")
-	missed=$((missed + $(awk '/^(overrun|dropped events):/ { n += $NF } END { print n + 0 }' "$tracing"/per_cpu/cpu*/stats)))
+	missed=$(awk '{ n += $NF } END { print n + 0 }' "$TRACING/kprobe_profile")
+	missed=$((missed + $(awk '/^(overrun|dropped events):/ { n += $NF } END { print n + 0 }' "$TRACING"/per_cpu/cpu*/stats)))
 	[ "$missed" = 0 ] || fail_with "$missed calls were not counted"
 	# Of drivers, none asks for memory that it can do without. The pools in Rust say no
 	# more than ten lines in five seconds, and a test may count more than once in these.
@@ -82,6 +79,5 @@ count_end() {
 	else
 		[ "$warned" -le "$failed" ] || fail_with "$warned warnings of $failed failures"
 	fi
-	echo 0 >"$tracing/events/enable"
-	echo >"$tracing/kprobe_events"
+	trace_end
 }

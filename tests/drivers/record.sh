@@ -48,33 +48,23 @@ words() {
 		say("-" by_page[value("page")])
 		delete by_page[value("page")]
 	}
-	END { say("?"); say("-all"); say("?"); say(""); print "" }' "$tracing/trace"
+	END { say("?"); say("-all"); say("?"); say(""); print "" }' "$TRACING/trace"
 }
 
 record() { # DEVICE
 	load_device "$1"
 	fresh_c_pools || return
 	io_reset
-	count_begin
-	# The same events with what was asked for
-	echo 0 >"$tracing/events/pools/enable"
-	echo >"$tracing/kprobe_events"
+	trace_begin
 	# shellcheck disable=SC2016 # the kernel expands it
-	probe 'r64:pools/alloc dma_alloc_from_pool size=$arg2:u64 page=$retval cpu=+0($arg3):x64'
-	# shellcheck disable=SC2016
-	probe 'r64:pools/free __dma_free_from_pool addr=$arg2:x64 freed=$retval:u8'
-	# shellcheck disable=SC2016
-	probe 'r64:pools/free_page __dma_free_from_pool_page page=$arg2:x64 freed=$retval:u8'
-	echo 'freed != 0' >"$tracing/events/pools/free/filter"
-	echo 'freed != 0' >"$tracing/events/pools/free_page/filter"
-	echo 1 >"$tracing/events/pools/enable"
+	probe_calls 'size=$arg2:u64 cpu=+0($arg3):x64' 'addr=$arg2:x64' 'page=$arg2:x64'
+	trace_events pools
 	bind && io
 	unbind
-	echo 0 >"$tracing/tracing_on"
+	trace_pause
 	echo "# sequence: $1"
 	words | sed 's/^/# | /'
-	echo 0 >"$tracing/events/enable"
-	echo >"$tracing/kprobe_events"
+	trace_end
 }
 
 add "no device is bound" unbind_all

@@ -32,8 +32,8 @@ record_begin() {
 	wait_for 60 recording || fail_with "dma-pools does not record: $(cat "$out.err")"
 }
 record_leaves_nothing() {
-	[ -z "$(ls "$tracing/instances")" ] || fail_with "it left a trace instance behind"
-	! grep -q dma_pools_ "$tracing/kprobe_events" || fail_with "it left probes behind"
+	[ -z "$(ls "$TRACING/instances")" ] || fail_with "it left a trace instance behind"
+	! grep -q dma_pools_ "$TRACING/kprobe_events" || fail_with "it left probes behind"
 	! pgrep -x sleep >/dev/null || fail_with "it left a process behind"
 }
 record_end() {
@@ -52,7 +52,7 @@ pages_at_peak() {
 		/ alloc: .*page=0x0$/ { next }
 		/ alloc: / { if (++now > most) most = now }
 		/ free: | free_page: / { now-- }
-		END { print most + 0 }' "$tracing/trace"
+		END { print most + 0 }' "$TRACING/trace"
 }
 
 recorded() { # DEVICE c|module|builtin

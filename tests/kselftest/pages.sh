@@ -5,6 +5,8 @@
 # list of mappings, as nothing else shows it on a machine that is emulated.
 
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=tests/kselftest/tracing.sh
+. "$DIR/tracing.sh"
 start module zones
 
 # With DMA_DIRECT_REMAP each piece of a pool is mapped a second time, after the cache
@@ -15,11 +17,12 @@ remapped() { # PARAMETER PIECES
 	must_load coherent_pool=0 || return
 	before=$(mappings)
 	must_unload
-	trace_begin || return 0
-	echo 'p:pools/clean arch_dma_prep_coherent' >>"$tracing/kprobe_events"
-	echo 1 >"$tracing/events/pools/enable"
+	needs_tracing kprobe_events || return 0
+	trace_begin
+	probe 'p:pools/clean arch_dma_prep_coherent'
+	trace_events pools
 	must_load "$1" || return
-	cleaned=$(awk '$1 == "clean" { print $2 }' "$tracing/kprobe_profile")
+	cleaned=$(awk '$1 == "clean" { print $2 }' "$TRACING/kprobe_profile")
 	trace_end
 	expect_equal "mappings of $1" $(($(mappings) - before)) "$2"
 	expect_equal "pieces that were cleaned" "$cleaned" "$2"
@@ -34,13 +37,14 @@ mappings() { grep -c dma-coherent /proc/vmallocinfo; }
 # more than eight pages nobody is killed, and the flag would have memory reclaimed hard.
 no_oom_killer() {
 	local asked
-	trace_begin kmem/mm_page_alloc || return 0
-	echo "order >= 3" >"$tracing/events/kmem/mm_page_alloc/filter"
-	echo 1 >"$tracing/events/kmem/mm_page_alloc/enable"
+	needs_tracing events/kmem/mm_page_alloc || return 0
+	trace_begin
+	trace_filter kmem/mm_page_alloc "order >= 3"
+	trace_events kmem/mm_page_alloc
 	must_load coherent_pool=dma:$((8 * PAGE / 1024))K,dma32:1M || return
 	! hold 1 2097152 dma || fail_with "there is room already"
 	wait_for 20 hold 1 2097152 dma || fail_with "the dma pool does not grow"
-	asked=$(grep -E 'gfp_flags=.*(GFP_DMA|GFP_DMA32)' "$tracing/trace" | sed 's/.*order=/order=/')
+	asked=$(grep -E 'gfp_flags=.*(GFP_DMA|GFP_DMA32)' "$TRACING/trace" | sed 's/.*order=/order=/')
 	trace_end
 	free_held
 	must_unload
@@ -50,20 +54,6 @@ no_oom_killer() {
 	asked=$(awk '{ order = substr($1, 7) + 0 }
 		!/__GFP_NOWARN/ || /__GFP_RETRY_MAYFAIL/ != (order <= 3)' <<<"$asked")
 	[ -z "$asked" ] || fail_with "asked for: $asked"
-}
-
-tracing=/sys/kernel/tracing
-trace_begin() { # [EVENT]
-	[ -e "$tracing/kprobe_events" ] || mount -t tracefs none "$tracing" 2>/dev/null
-	[ -e "$tracing/${1:+events/}${1:-kprobe_events}" ] || { skip "this kernel cannot be traced"; return 1; }
-	echo >"$tracing/trace"
-	echo 1 >"$tracing/tracing_on"
-}
-trace_end() {
-	[ -e "$tracing/kprobe_events" ] || return 0
-	echo 0 >"$tracing/tracing_on"
-	echo 0 >"$tracing/events/enable"
-	echo >"$tracing/kprobe_events"
 }
 
 trap 'trace_end; finish' EXIT

@@ -6,11 +6,10 @@
 # booted with coherent_pool=512K.
 
 . "$(dirname "$0")/functions.sh"
+# shellcheck source=tests/kselftest/tracing.sh
+. "$DIR/tracing.sh"
 start module zones
-
-TRACING=/sys/kernel/tracing
-EVENTS=$TRACING/events/dma_pool
-[ -d $EVENTS ] || skip_all "needs trace events"
+[ -d "$TRACING/events/dma_pool" ] || skip_all "needs trace events"
 
 COUNTERS='allocs frees failed_full growths shrinks'
 
@@ -27,19 +26,17 @@ since() { echo $(($(figure "$1" "$2") - before[$1_$2])); } # POOL NAME
 
 # All events, in the order in which they were, whichever CPU they are from.
 start_trace() {
-	echo counter >$TRACING/trace_clock
-	echo 16384 >$TRACING/buffer_size_kb
-	echo >$TRACING/trace
-	echo 1 >$TRACING/tracing_on
-	echo 1 >$EVENTS/enable
+	echo counter >"$TRACING/trace_clock"
+	trace_begin
+	trace_events dma_pool
 }
 
 # Sets traced[NAME] to what the events of a pool come to, one after the other; wrong is
 # what is out twice, or comes back without being out.
 read_trace() { # POOL
 	local pair
-	echo 0 >$EVENTS/enable
-	! grep -h '^overrun: [^0]' $TRACING/per_cpu/cpu*/stats || fail_with "events were lost"
+	trace_end
+	! grep -h '^overrun: [^0]' "$TRACING"/per_cpu/cpu*/stats || fail_with "events were lost"
 	while read -r pair; do
 		traced[${pair%=*}]=${pair#*=}
 	done < <(awk -v wanted="$1" '
@@ -69,7 +66,7 @@ read_trace() { # POOL
 			print "allocs=" allocs + 0 "\nfrees=" frees + 0 "\nfailed_full=" fails + 0
 			print "growths=" grows + 0 "\nshrinks=" shrinks + 0 "\nsize=" size + 0
 			print "used=" used + 0 "\nused_hiwater=" hiwater + 0 "\nwrong=" wrong + 0
-		}' $TRACING/trace)
+		}' "$TRACING/trace")
 }
 
 # Event by event.
