@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The faults of tests/mutants: each can be put in, and is tried where its patch says so."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from suite.mutants_patch import PATCHES, read
 TOP = Path(__file__).resolve().parents[2]
 FILES = sorted(PATCHES.glob("*.patch"))
 MUTANTS = [read(patch) for patch in FILES]
+MOD = re.compile(r"(?m)^(pub(\(crate\))? )?mod \w+;$")
+# How rustfmt names the file of an error
+PLACE = re.compile(r"(?m)^ *--> (.*?):\d+:\d+$")
 WHERE = {
     "mutants-host": "host",
     "mutants-plain": "plain",
@@ -30,6 +34,27 @@ def test_all_can_be_put_in():
         if subprocess.run([*argv, str(patch)], check=False, capture_output=True).returncode
     ]
     assert failed == []
+
+
+def test_all_are_rust(tmp_path):
+    """What is put in has not landed between two functions, where no compiler takes it."""
+    for patch in FILES:
+        tree = tmp_path / patch.stem
+        for line in patch.read_text().splitlines():
+            if line.startswith("--- a/"):
+                copy = tree / line.removeprefix("--- a/")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes((TOP / line.removeprefix("--- a/")).read_bytes())
+        subprocess.run(["patch", "--silent", "-p1", "-d", tree, "-i", patch], check=True)
+        for file in tree.rglob("*.rs"):
+            # Of a crate or a directory, whose other files are not here
+            file.write_text(MOD.sub("", file.read_text()))
+    files = [str(file) for file in tmp_path.rglob("*.rs")]
+    argv = [str(TOP / "scripts/tools"), "rustfmt", "--edition", "2021", "--check", *files]
+    errors = subprocess.run(argv, check=False, capture_output=True, text=True).stderr
+    broken = {Path(place).relative_to(tmp_path).parts[0] for place in PLACE.findall(errors)}
+    assert len(files) >= len(FILES)
+    assert broken == set()
 
 
 @pytest.mark.parametrize("stage", WHERE)
