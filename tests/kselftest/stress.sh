@@ -44,17 +44,21 @@ stress() { # OPERATIONS [PARAMETER...]
 	[ "${total[operations]}" -ge $((wanted / 2)) ] || fail_with "only ${total[operations]} operations of $wanted"
 	[ "${total[nested_softirq]}" -gt 0 ] || fail_with "no softirq in the middle of another operation"
 	[ "${total[nested_hardirq]}" -gt 0 ] || fail_with "no interrupt in the middle of another operation"
+	say_total
+	[ $# = 0 ] || must_unload
+}
+say_total() {
 	msg "seeds from $seed: ${total[operations]} operations," \
 		"nested ${total[nested_softirq]} in softirqs and ${total[nested_hardirq]} in hard interrupts," \
 		"${total[refused]} requests got nothing; handed out twice ${total[twice]}, dirty ${total[dirty]}," \
 		"overwritten ${total[overwritten]}; pools $(all_sizes)"
-	[ $# = 0 ] || must_unload
 }
 
 # While memory is short all the time: pieces that were added go back while all CPUs
 # allocate and free, and come again. In many short bursts, as pieces are idle between.
 pressed() { # OPERATIONS
 	local count key pool presser presses round
+	total=()
 	presses=$(mktemp)
 	must_load coherent_pool=$((size / 4))K-8M || return
 	while sleep 0.05; do
@@ -68,6 +72,7 @@ pressed() { # OPERATIONS
 	done
 	kill "$presser"
 	wait "$presser"
+	say_total
 	msg "memory was short $(wc -l <"$presses") times"
 	rm -f "$presses"
 	for key in growths shrinks; do
