@@ -74,7 +74,7 @@ managed() { # ZONE
 
 meminfo() { awk -v key="$1:" '$1 == key { printf "%.0f\n", $2 * 1024 }' /proc/meminfo; }
 
-# Memory is short, as far as all shrinkers are told.
+# Tells all shrinkers that memory is short.
 press() { echo 2 >/proc/sys/vm/drop_caches; }
 
 # So that free memory can be compared: what is freed in the background is free,

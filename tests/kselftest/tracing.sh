@@ -11,7 +11,7 @@ needs_tracing() { # FILE
 	[ -e "$TRACING/$1" ] || { skip "this kernel cannot be traced"; return 1; }
 }
 
-# An empty trace, until trace_events.
+# An empty trace, in which nothing is noted before trace_events.
 trace_begin() {
 	trace_end
 	echo 16384 >"$TRACING/buffer_size_kb"
@@ -33,8 +33,8 @@ trace_pause() { echo 0 >"$TRACING/tracing_on"; }
 
 # Nothing is switched on any more, and there are no probes.
 trace_end() {
-	[ -e "$TRACING/kprobe_events" ] || return 0
+	[ -e "$TRACING/events/enable" ] || return 0
 	trace_pause
 	echo 0 >"$TRACING/events/enable"
-	echo >"$TRACING/kprobe_events"
+	[ ! -e "$TRACING/kprobe_events" ] || echo >"$TRACING/kprobe_events"
 }

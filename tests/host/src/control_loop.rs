@@ -9,6 +9,15 @@ use crate::checks::{
     Simulation, //
 };
 
+/// Nothing is asked for, and the zone has memory.
+const CALM: Event = Event {
+    after: 0,
+    used: 0,
+    failed: 0,
+    memory: Some(10),
+    pressure: false,
+};
+
 /// A load that comes and goes every two minutes, longer than idle memory is kept at first.
 #[test]
 fn a_load_that_swings_does_not_make_it_grow_and_shrink_in_turn() {
@@ -16,9 +25,7 @@ fn a_load_that_swings_does_not_make_it_grow_and_shrink_in_turn() {
     let swing = |used| Event {
         after: 120_000,
         used,
-        failed: 0,
-        memory: Some(10),
-        pressure: false,
+        ..CALM
     };
 
     for _ in 0..30 {
@@ -43,13 +50,7 @@ fn a_load_that_swings_does_not_make_it_grow_and_shrink_in_turn() {
 #[test]
 fn keeps_what_is_idle_for_a_minute() {
     let mut pool = Simulation::new(128 << 10, 4 << 20);
-    let event = |used| Event {
-        after: 0,
-        used,
-        failed: 0,
-        memory: Some(10),
-        pressure: false,
-    };
+    let event = |used| Event { used, ..CALM };
 
     pool.event(&event(128 << 10));
     let grown = pool.size();
@@ -66,11 +67,9 @@ fn keeps_what_is_idle_for_a_minute() {
 fn gives_back_at_once_under_pressure() {
     let mut pool = Simulation::new(128 << 10, 4 << 20);
     let event = |used, pressure| Event {
-        after: 0,
         used,
-        failed: 0,
-        memory: Some(10),
         pressure,
+        ..CALM
     };
 
     pool.event(&event(128 << 10, false));
@@ -85,10 +84,9 @@ fn who_tries_again_comes_before_pressure() {
     let mut pool = Simulation::new(128 << 10, 4 << 20);
     let event = |after, failed| Event {
         after,
-        used: 0,
         failed,
-        memory: Some(10),
         pressure: true,
+        ..CALM
     };
 
     pool.event(&event(0, 256 << 10));
@@ -110,8 +108,7 @@ fn stops_for_good() {
         after: 1,
         used: 128 << 10,
         failed: 128 << 10,
-        memory: Some(10),
-        pressure: false,
+        ..CALM
     };
 
     pool.stop();
@@ -129,8 +126,7 @@ fn names_its_ceiling_once() {
         after: 1,
         used: 128 << 10,
         failed,
-        memory: Some(10),
-        pressure: false,
+        ..CALM
     };
 
     pool.event(&event(0));
@@ -145,11 +141,10 @@ fn names_its_ceiling_once() {
 fn backs_off_and_recovers() {
     let mut pool = Simulation::new(128 << 10, 4 << 20);
     let burst = |memory| Event {
-        after: 0,
         used: 128 << 10,
         failed: 172_928,
         memory,
-        pressure: false,
+        ..CALM
     };
 
     pool.event(&burst(None));
