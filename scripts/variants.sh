@@ -25,6 +25,7 @@ builtin x86_64  patched  builtin  plain   2240  x86_64 builtin
 builtin-called x86_64 patched builtin plain 2240 x86_64 builtin called
 encrypted         x86_64 encrypted module  plain 2600 x86_64 kunit encrypted
 encrypted-builtin x86_64 encrypted builtin plain 2600 x86_64 encrypted builtin
+debug-builtin     x86_64 encrypted builtin debug 2800 x86_64 debug encrypted builtin
 arm64         arm64  patched  module   arm64        1900  virt arm64
 arm64-builtin arm64  patched  builtin  arm64        1900  virt arm64 builtin
 arm64-debug   arm64  patched  module   arm64-debug  2100  virt arm64 debug arm64-64k kunit

@@ -155,6 +155,7 @@ STAGES = (
     Stage("kselftest 64k",   "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA, scripts=MOST)),
     Stage("rest 64k",        "soak",            "arm64-debug",  kselftest("arm64-debug", 4200, "--device-tree", HIGH_CMA, scripts=REST)),
     Stage("kselftest debug", "soak",            "debug",        kselftest("debug", 4200, scripts=MOST)),
+    Stage("kselftest debug-builtin", "soak",    "debug-builtin", kselftest("debug-builtin", 4200, "--append", DEBUGGED, scripts="traces.sh holders.sh")),
     Stage("rest debug",      "soak",            "debug",        kselftest("debug", 4200, scripts=f"{REST} faults.sh kunit.sh")),
     Stage("cycles",          "soak",            "plain",        kselftest("plain", 4200, scripts="cycle.sh", settings="CYCLES=1000")),
     Stage("cycles debug",    "soak",            "debug",        kselftest("debug", 4200, scripts="cycle.sh", settings="CYCLES=100")),
@@ -181,6 +182,6 @@ STAGES = (
     Stage("mutants arm64",   "soak",            "arm64",        ktap_command("mutants", "arm64")),
     Stage("mutants 64k",     "soak",            "arm64-debug",  ktap_command("mutants", "arm64-debug")),
     Stage("crash-kernel",    "soak",            "crash",        ktap_command("crash-kernel-test")),
-    Stage("dma-pools",       "soak",            "plain",        ktap_command("dma-pools-test")),
+    Stage("dma-pools",       "soak",            "plain arm64-builtin",       ktap_command("dma-pools-test")),
 )
 # fmt: on
