@@ -11,7 +11,10 @@
 //! - Taking is an acquire of the word, after the release in [`free`](super::free).
 //! - Whoever takes the last free page of a word has it closed in the hint.
 
-use kernel::sync::atomic::Acquire;
+use kernel::sync::atomic::{
+    Acquire,
+    Atomic, //
+};
 
 use crate::sync::read_once;
 
@@ -34,15 +37,7 @@ impl Allocator {
     /// Any context; takes no lock.
     #[inline(always)]
     pub(crate) fn alloc_page(&self) -> Option<(usize, bool)> {
-        let open = self.hint.bits();
-
-        if open == 0 {
-            return None;
-        }
-        // Of a group of several words it may be full, and another one not.
-        let index = first_word(open);
-        // SAFETY: By the type invariants the hint has the bits of words of the bitmap only.
-        let word = unsafe { self.word(index) };
+        let (index, word) = self.first_open()?;
         let old = read_once(word);
         let bit = lowest_clear(old);
         let new = old | bit;
@@ -59,14 +54,7 @@ impl Allocator {
     /// As [`alloc_page`](Self::alloc_page), for a run of pages. Looks at one word only.
     #[inline(always)]
     pub(crate) fn alloc_run(&self, run: &Run) -> Option<(usize, bool)> {
-        let open = self.hint.bits();
-
-        if open == 0 {
-            return None;
-        }
-        let index = first_word(open);
-        // SAFETY: As in `alloc_page`.
-        let word = unsafe { self.word(index) };
+        let (index, word) = self.first_open()?;
         let old = read_once(word);
         let bit = run.place(old)?;
         let new = old | run.bits() << bit;
@@ -76,6 +64,21 @@ impl Allocator {
         }
         // CAST: A bit number.
         Some((index.wrapping_mul(WORD) | bit as usize, new == usize::MAX))
+    }
+
+    /// The first word that may have room, and its number. Of a group of several words it may be full,
+    /// and another one not.
+    #[inline(always)]
+    fn first_open(&self) -> Option<(usize, &Atomic<usize>)> {
+        let open = self.hint.bits();
+
+        if open == 0 {
+            return None;
+        }
+        let index = first_word(open);
+
+        // SAFETY: By the type invariants the hint has the bits of words of the bitmap only.
+        Some((index, unsafe { self.word(index) }))
     }
 
     /// Takes `count` pages, aligned to the next power of two, and returns the number of the first:
