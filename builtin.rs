@@ -21,7 +21,7 @@ use kernel::{
 use crate::{
     entry::{
         self,
-        Caller, //
+        Call, //
     },
     plan::{
         zones::PerZone,
@@ -30,8 +30,7 @@ use crate::{
     },
     pool::{
         free::{
-            FirstPage,
-            Free,
+            first_page,
             Virt, //
         },
         request::PhysAddrOk,
@@ -91,18 +90,22 @@ pub(crate) fn pin() -> bool {
 #[inline(always)]
 pub(crate) fn unpin() {}
 
-/// The DMA layer, which calls the pools by name: under no RCU, and for memory that is zeroed.
-#[derive(Clone, Copy)]
-struct DmaLayer;
+/// A call of the DMA layer by name: under no RCU but this, and for memory that is zeroed.
+struct ByName(rcu::Guard);
 
-// SAFETY: The pools never go: `rust_dma_pool_create()` forgets what would take them away.
-unsafe impl Caller for DmaLayer {
-    type Section<'a> = rcu::Guard;
+impl ByName {
+    #[inline(always)]
+    fn new() -> Self {
+        Self(rcu::read_lock())
+    }
+}
+
+impl Call for ByName {
     type Freed = bool;
 
     #[inline(always)]
-    fn section(&self) -> rcu::Guard {
-        rcu::read_lock()
+    fn guard(&self) -> &rcu::Guard {
+        &self.0
     }
 
     /// Zeroes the block, too.
@@ -111,6 +114,7 @@ unsafe impl Caller for DmaLayer {
     /// driver may map it to user space.
     #[inline(always)]
     unsafe fn served(self, block: Block, cpu_addr: *mut *mut c_void) -> *mut bindings::page {
+        drop(self);
         // SAFETY: As promised by the caller.
         unsafe {
             cpu_addr.write(block.virt.as_ptr().cast());
@@ -126,6 +130,7 @@ unsafe impl Caller for DmaLayer {
         size: usize,
         gfp: bindings::gfp_t,
     ) -> *mut bindings::page {
+        drop(self);
         // SAFETY: As promised by the caller.
         unsafe { failure.report(dev, size, gfp) };
         null_mut()
@@ -136,12 +141,15 @@ unsafe impl Caller for DmaLayer {
     }
 
     #[inline(always)]
-    unsafe fn freed(self, free: Free, dev: *mut bindings::device, addr: u64, size: usize) -> bool {
-        if free == Free::Bad {
-            // SAFETY: As promised by the caller.
-            unsafe { bad_free(dev, addr, size) };
-        }
-        free != Free::Foreign
+    fn freed(self, is_ours: bool) -> bool {
+        is_ours
+    }
+
+    unsafe fn bad_free(self, dev: *mut bindings::device, addr: u64, size: usize) -> bool {
+        drop(self);
+        // SAFETY: As promised by the caller.
+        unsafe { bad_free(dev, addr, size) };
+        true
     }
 }
 
@@ -160,7 +168,7 @@ unsafe extern "C" fn dma_alloc_from_pool(
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
-    unsafe { entry::alloc(DmaLayer, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
+    unsafe { entry::alloc(ByName::new(), dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
 }
 
 /// See `include/linux/dma-map-ops.h`.
@@ -175,7 +183,7 @@ unsafe extern "C" fn __dma_free_from_pool(
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    unsafe { entry::free(DmaLayer, dev, Virt(start as usize), size) }
+    unsafe { entry::free(ByName::new(), dev, Virt(start as usize), size) }
 }
 
 /// See `include/linux/dma-map-ops.h`.
@@ -190,5 +198,5 @@ unsafe extern "C" fn __dma_free_from_pool_page(
     size: usize,
 ) -> bool {
     // SAFETY: As promised by the caller.
-    unsafe { entry::free(DmaLayer, dev, FirstPage::new(page), size) }
+    unsafe { entry::free(ByName::new(), dev, first_page(page), size) }
 }

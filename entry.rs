@@ -7,15 +7,12 @@
 //! and goes on with what can do more. That is a function of its own and called last, so that what
 //! is rare costs the others neither registers nor a stack frame.
 //!
-//! Who calls is a [`Caller`]: `builtin.rs` or `provider.rs`. All of this is monomorphised for one of
-//! them. Each attempt finds the pools that serve, under RCU, and asks them; who serves is in
-//! [`pool`](crate::pool). RCU ends before memory is zeroed or a message printed: a block that is out
-//! keeps its chunk and, as a module, the code. Any context but NMI; nothing here takes a lock.
+//! A request is a [`Call`], of `builtin.rs` or `provider.rs`. All of this is monomorphised for one of
+//! them. Each attempt finds the pools that serve, and asks them, all in one section of RCU; who serves
+//! is in [`pool`](crate::pool). RCU ends before memory is zeroed or a message printed: a block that is
+//! out keeps its chunk and, as a module, the code. Any context but NMI; nothing here takes a lock.
 
-use core::{
-    borrow::Borrow,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 
 use kernel::{
     bindings,
@@ -36,8 +33,7 @@ use crate::{
             PhysAddrOk,
             WantedZone, //
         },
-        Block,
-        Pools, //
+        Block, //
     },
     published,
     report::{
@@ -46,25 +42,16 @@ use crate::{
     },
 };
 
-/// A call of the DMA layer: the RCU that it is under, and how it is answered.
-///
-/// # Safety
-///
-/// Pools that were found in one section are there until the call ends: they never go, or all sections
-/// are within one.
-pub(crate) unsafe trait Caller: Copy {
-    /// A read section of RCU.
-    type Section<'a>: Borrow<rcu::Guard>
-    where
-        Self: 'a;
-
+/// A call of the DMA layer, in a section of RCU that ends when it is answered: before memory is zeroed or
+/// people are told.
+pub(crate) trait Call: Sized {
     /// Whether memory was from the pools.
     type Freed;
 
-    /// Begins a section, which ends with what is returned or later.
-    fn section(&self) -> Self::Section<'_>;
+    /// The section.
+    fn guard(&self) -> &rcu::Guard;
 
-    /// Hands out a block, outside of such a section: stores its address, and returns its page.
+    /// Hands out a block: stores its address, and returns its page.
     ///
     /// # Safety
     ///
@@ -87,28 +74,15 @@ pub(crate) unsafe trait Caller: Copy {
     /// Answers that the pools are about to go, [`Failure::NotServing`].
     fn not_serving(self) -> *mut bindings::page;
 
-    /// Answers what became of `size` bytes at `addr` that were to be given back, and has people told
-    /// of a bad free.
+    /// Answers whether memory was from the pools and has been taken back.
+    fn freed(self, is_ours: bool) -> Self::Freed;
+
+    /// Answers that `size` bytes at `addr` cannot be taken back, and has people told.
     ///
     /// # Safety
     ///
     /// `dev` is NULL or a device.
-    unsafe fn freed(
-        self,
-        free: Free,
-        dev: *mut bindings::device,
-        addr: u64,
-        size: usize,
-    ) -> Self::Freed;
-}
-
-/// Asks the pools, in a section of its own; `otherwise` is the answer if none serve.
-#[inline(always)]
-fn ask<T>(caller: impl Caller, otherwise: T, question: impl FnOnce(&Pools, &rcu::Guard) -> T) -> T {
-    let section = caller.section();
-    let guard: &rcu::Guard = section.borrow();
-
-    crate::pools(guard).map_or(otherwise, |pools| question(&pools, guard))
+    unsafe fn bad_free(self, dev: *mut bindings::device, addr: u64, size: usize) -> Self::Freed;
 }
 
 /// Serves a request of `dma_alloc_from_pool()`.
@@ -119,7 +93,7 @@ fn ask<T>(caller: impl Caller, otherwise: T, question: impl FnOnce(&Pools, &rcu:
 /// this device in this context.
 #[inline(always)]
 pub(crate) unsafe fn alloc(
-    caller: impl Caller,
+    call: impl Call,
     dev: *mut bindings::device,
     size: usize,
     cpu_addr: *mut *mut c_void,
@@ -129,26 +103,25 @@ pub(crate) unsafe fn alloc(
 ) -> *mut bindings::page {
     if trace::traces_allocs() {
         // SAFETY: As promised by the caller.
-        return unsafe { alloc_any(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+        return unsafe { alloc_any(call, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
     }
     if phys_addr_ok.is_some() {
         // SAFETY: As promised by the caller.
-        return unsafe { alloc_checked(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
+        return unsafe { alloc_checked(call, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) };
     }
-    if size > PAGE_SIZE {
-        // SAFETY: As promised by the caller.
-        return unsafe { alloc_run(caller, dev, size, cpu_addr, gfp, attrs) };
-    }
-    let taken = ask(caller, None, |pools, guard| {
-        pools.take_page(guard, size, WantedZone::of(gfp), Kind::of(attrs))
-    });
+    let guard = call.guard();
+    let taken = match size {
+        1..=PAGE_SIZE => crate::pools(guard)
+            .and_then(|pools| pools.take_page(guard, WantedZone::of(gfp), Kind::of(attrs))),
+        _ => None,
+    };
 
-    match taken {
+    if let Some((block, unsettled)) = taken {
         // SAFETY: As promised by the caller; it was taken in this call.
-        Some((block, unsettled)) => unsafe { hand_over(caller, block, cpu_addr, unsettled) },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_run(caller, dev, size, cpu_addr, gfp, attrs) },
+        return unsafe { hand_over(call, block, cpu_addr, unsettled) };
     }
+    // SAFETY: As promised by the caller.
+    unsafe { alloc_run(call, dev, size, cpu_addr, gfp, attrs) }
 }
 
 /// Serves what is more than a page, or not in the first chunk.
@@ -158,33 +131,33 @@ pub(crate) unsafe fn alloc(
 /// As [`alloc`].
 #[inline(never)]
 unsafe fn alloc_run(
-    caller: impl Caller,
+    call: impl Call,
     dev: *mut bindings::device,
     size: usize,
     cpu_addr: *mut *mut c_void,
     gfp: bindings::gfp_t,
     attrs: c_ulong,
 ) -> *mut bindings::page {
-    let taken = ask(caller, None, |pools, guard| {
-        pools.take_run(guard, size, WantedZone::of(gfp), Kind::of(attrs))
-    });
+    let guard = call.guard();
+    let taken = crate::pools(guard)
+        .and_then(|pools| pools.take_run(guard, size, WantedZone::of(gfp), Kind::of(attrs)));
 
-    match taken {
+    if let Some((block, unsettled)) = taken {
         // SAFETY: As promised by the caller; it was taken in this call.
-        Some((block, unsettled)) => unsafe { hand_over(caller, block, cpu_addr, unsettled) },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_any(caller, dev, size, cpu_addr, gfp, attrs, None) },
+        return unsafe { hand_over(call, block, cpu_addr, unsettled) };
     }
+    // SAFETY: As promised by the caller.
+    unsafe { alloc_any(call, dev, size, cpu_addr, gfp, attrs, None) }
 }
 
-/// Answers with a block that was taken, for which most have nothing left to do.
+/// Answers with a block that was taken in this call. For most nothing is left to do.
 ///
 /// # Safety
 ///
 /// As [`settle`].
 #[inline(always)]
 unsafe fn hand_over(
-    caller: impl Caller,
+    call: impl Call,
     block: Block,
     cpu_addr: *mut *mut c_void,
     unsettled: usize,
@@ -194,14 +167,14 @@ unsafe fn hand_over(
     // SAFETY: As promised by the caller.
     unsafe {
         if unsettled == 0 {
-            caller.served(block, cpu_addr)
+            call.served(block, cpu_addr)
         } else {
-            settle(caller, virt, page, size, cpu_addr, unsettled)
+            settle(call, virt, page, size, cpu_addr, unsettled)
         }
     }
 }
 
-/// Does what is left to do for a block that was taken, see [`Pools::settle`].
+/// Does what is left to do for a block, see [`Pools::settle`], and answers with it.
 ///
 /// # Safety
 ///
@@ -209,29 +182,24 @@ unsafe fn hand_over(
 #[cold]
 #[inline(never)]
 unsafe fn settle(
-    caller: impl Caller,
+    call: impl Call,
     virt: NonNull<u8>,
     page: NonNull<bindings::page>,
     size: usize,
     cpu_addr: *mut *mut c_void,
     unsettled: usize,
 ) -> *mut bindings::page {
-    let settled = {
-        let section = caller.section();
-        let guard: &rcu::Guard = section.borrow();
-        // Not those that serve: if they do no more, the module cannot be pinned, and has to have
-        // the block back.
-        //
-        // SAFETY: As promised by the caller, and by who implements `Caller`.
-        let pools = unsafe { published::latest(guard) };
+    let guard = call.guard();
+    // Not those that serve: if they do no more, the module cannot be pinned, and has to have the
+    // block back.
+    //
+    // SAFETY: As promised by the caller.
+    let pools = unsafe { published::latest(guard) };
 
-        pools.settle(guard, virt.as_ptr() as usize, size, unsettled)
-    };
-
-    match settled {
+    match pools.settle(guard, virt.as_ptr() as usize, size, unsettled) {
         // SAFETY: As promised by the caller.
-        Ok(()) => unsafe { caller.served(Block { virt, page, size }, cpu_addr) },
-        Err(_) => caller.not_serving(),
+        Ok(()) => unsafe { call.served(Block { virt, page, size }, cpu_addr) },
+        Err(_) => call.not_serving(),
     }
 }
 
@@ -242,7 +210,7 @@ unsafe fn settle(
 /// As [`alloc`].
 #[inline(never)]
 unsafe fn alloc_checked(
-    caller: impl Caller,
+    call: impl Call,
     dev: *mut bindings::device,
     size: usize,
     cpu_addr: *mut *mut c_void,
@@ -252,16 +220,15 @@ unsafe fn alloc_checked(
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
     let request = unsafe { AllocRequest::new(dev, size, gfp, attrs, phys_addr_ok) };
-    let block = ask(caller, None, |pools, guard| {
-        pools.alloc_page(guard, &request)
-    });
+    let guard = call.guard();
+    let block = crate::pools(guard).and_then(|pools| pools.alloc_page(guard, &request));
 
-    match block {
+    if let Some(block) = block {
         // SAFETY: As promised by the caller.
-        Some(block) => unsafe { caller.served(block, cpu_addr) },
-        // SAFETY: As promised by the caller.
-        None => unsafe { alloc_any(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) },
+        return unsafe { call.served(block, cpu_addr) };
     }
+    // SAFETY: As promised by the caller.
+    unsafe { alloc_any(call, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
 }
 
 /// Serves any request. This is also the way for those who trace.
@@ -271,7 +238,7 @@ unsafe fn alloc_checked(
 /// As [`alloc`].
 #[inline(never)]
 unsafe fn alloc_any(
-    caller: impl Caller,
+    call: impl Call,
     dev: *mut bindings::device,
     size: usize,
     cpu_addr: *mut *mut c_void,
@@ -281,15 +248,16 @@ unsafe fn alloc_any(
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
     let request = unsafe { AllocRequest::new(dev, size, gfp, attrs, phys_addr_ok) };
-    let not_serving = Err(Failure::NotServing);
-
-    match ask(caller, not_serving, |pools, guard| {
+    let guard = call.guard();
+    let result = crate::pools(guard).map_or(Err(Failure::NotServing), |pools| {
         pools.alloc(guard, &request)
-    }) {
+    });
+
+    match result {
         // SAFETY: As promised by the caller.
-        Ok(block) => unsafe { caller.served(block, cpu_addr) },
+        Ok(block) => unsafe { call.served(block, cpu_addr) },
         // SAFETY: As promised by the caller.
-        Err(failure) => unsafe { caller.failed(failure, dev, size, gfp) },
+        Err(failure) => unsafe { call.failed(failure, dev, size, gfp) },
     }
 }
 
@@ -299,14 +267,13 @@ unsafe fn alloc_any(
 ///
 /// As [`Pools::free`].
 #[inline(always)]
-pub(crate) unsafe fn free<C: Caller>(
-    caller: C,
+pub(crate) unsafe fn free<C: Call>(
+    call: C,
     dev: *mut bindings::device,
     at: impl Place,
     size: usize,
 ) -> C::Freed {
-    let section = caller.section();
-    let guard: &rcu::Guard = section.borrow();
+    let guard = call.guard();
     let done = match crate::pools(guard) {
         // SAFETY: As promised by the caller.
         Some(pools) if !trace::traces_frees() => unsafe { pools.free_likely(guard, at, size) },
@@ -314,34 +281,34 @@ pub(crate) unsafe fn free<C: Caller>(
     };
 
     if done {
-        // SAFETY: As promised by the caller.
-        return unsafe { caller.freed(Free::Done, dev, at.addr(), size) };
+        return call.freed(true);
     }
     // SAFETY: As promised by the caller.
-    unsafe { free_any(caller, section, dev, at, size) }
+    unsafe { free_any(call, dev, at, size) }
 }
 
-/// Gives back what is not done with at once, and ends the section of RCU: [`free`], to which nothing
-/// comes back then, needs no registers for it.
+/// Gives back what is not done with at once. [`free`], to which nothing comes back then, needs no
+/// registers for it.
 ///
 /// # Safety
 ///
 /// As [`Pools::free`].
 #[inline(never)]
-unsafe fn free_any<'a, C: Caller + 'a>(
-    caller: C,
-    section: C::Section<'a>,
+unsafe fn free_any<C: Call>(
+    call: C,
     dev: *mut bindings::device,
     at: impl Place,
     size: usize,
 ) -> C::Freed {
-    let guard: &rcu::Guard = section.borrow();
+    let guard = call.guard();
     // SAFETY: As promised by the caller.
     let free = crate::pools(guard).map_or(Free::Foreign, |pools| unsafe {
         pools.free(guard, dev, at, size)
     });
 
-    drop(section);
-    // SAFETY: As promised by the caller.
-    unsafe { caller.freed(free, dev, at.addr(), size) }
+    if free == Free::Bad {
+        // SAFETY: As promised by the caller.
+        return unsafe { call.bad_free(dev, at.addr(), size) };
+    }
+    call.freed(free == Free::Done)
 }

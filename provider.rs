@@ -18,13 +18,12 @@ use kernel::{
 use crate::{
     entry::{
         self,
-        Caller, //
+        Call, //
     },
     module::THIS,
     pool::{
         free::{
-            FirstPage,
-            Free,
+            first_page,
             Virt, //
         },
         request::PhysAddrOk,
@@ -83,7 +82,6 @@ impl Drop for Registration {
 /// # Invariants
 ///
 /// RCU's read side is locked for as long as this exists.
-#[derive(Clone, Copy)]
 struct UnderRcu(());
 
 impl UnderRcu {
@@ -91,7 +89,7 @@ impl UnderRcu {
     ///
     /// # Safety
     ///
-    /// RCU's read side is locked until this and its copies are gone.
+    /// RCU's read side is locked until this is gone.
     #[inline(always)]
     unsafe fn new() -> Self {
         // INVARIANT: As promised by the caller.
@@ -99,15 +97,12 @@ impl UnderRcu {
     }
 }
 
-// SAFETY: All sections are within that of the caller.
-unsafe impl Caller for UnderRcu {
-    type Section<'a> = &'a rcu::Guard;
-
+impl Call for UnderRcu {
     /// 1 or 0; an error if the memory is from our pools, but cannot be taken back.
     type Freed = c_int;
 
     #[inline(always)]
-    fn section(&self) -> &rcu::Guard {
+    fn guard(&self) -> &rcu::Guard {
         const { assert!(size_of::<rcu::Guard>() == 0) };
         // SAFETY: It has no size, and its own invariant is that of this type.
         unsafe { NonNull::dangling().as_ref() }
@@ -135,18 +130,13 @@ unsafe impl Caller for UnderRcu {
     }
 
     #[inline(always)]
-    unsafe fn freed(
-        self,
-        free: Free,
-        _dev: *mut bindings::device,
-        _addr: u64,
-        _size: usize,
-    ) -> c_int {
-        match free {
-            Free::Foreign => 0,
-            Free::Done => 1,
-            Free::Bad => EINVAL.to_errno(),
-        }
+    fn freed(self, is_ours: bool) -> c_int {
+        c_int::from(is_ours)
+    }
+
+    /// `kernel/dma/pool.c` has people told, by [`bad_free`].
+    unsafe fn bad_free(self, _dev: *mut bindings::device, _addr: u64, _size: usize) -> c_int {
+        EINVAL.to_errno()
     }
 }
 
@@ -164,10 +154,10 @@ unsafe extern "C" fn alloc(
     phys_addr_ok: PhysAddrOk,
 ) -> *mut bindings::page {
     // SAFETY: As promised by the caller.
-    let caller = unsafe { UnderRcu::new() };
+    let call = unsafe { UnderRcu::new() };
 
     // SAFETY: As promised by the caller.
-    unsafe { entry::alloc(caller, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
+    unsafe { entry::alloc(call, dev, size, cpu_addr, gfp, attrs, phys_addr_ok) }
 }
 
 /// `dma_pool_provider.report`.
@@ -217,10 +207,10 @@ fn errno(failure: Failure) -> Error {
 /// As [`entry::free`]. Under RCU until it returns.
 unsafe extern "C" fn free(dev: *mut bindings::device, start: *mut c_void, size: usize) -> c_int {
     // SAFETY: As promised by the caller.
-    let caller = unsafe { UnderRcu::new() };
+    let call = unsafe { UnderRcu::new() };
 
     // SAFETY: As promised by the caller.
-    unsafe { entry::free(caller, dev, Virt(start as usize), size) }
+    unsafe { entry::free(call, dev, Virt(start as usize), size) }
 }
 
 /// `dma_pool_provider.free_page`.
@@ -234,10 +224,10 @@ unsafe extern "C" fn free_page(
     size: usize,
 ) -> c_int {
     // SAFETY: As promised by the caller.
-    let caller = unsafe { UnderRcu::new() };
+    let call = unsafe { UnderRcu::new() };
 
     // SAFETY: As promised by the caller.
-    unsafe { entry::free(caller, dev, FirstPage::new(page), size) }
+    unsafe { entry::free(call, dev, first_page(page), size) }
 }
 
 /// `dma_pool_provider.bad_free`.

@@ -78,12 +78,13 @@ pub(super) unsafe fn chunk_of(pool: NonNull<bindings::gen_pool>) -> *mut binding
 ///   chunk, of `pages` pages; `words` are its bitmap, which has a bit for each.
 /// - The bits of the last word beyond `pages` are set.
 /// - `hint` has the bits of no other words than those of the bitmap.
+#[repr(C)]
 pub(crate) struct Allocator {
+    words: NonNull<usize>,
     /// Words that may have a free page.
     pub(super) hint: Hint,
-    words: NonNull<usize>,
-    pages: usize,
     pub(super) pool: NonNull<bindings::gen_pool>,
+    pages: usize,
 }
 
 // SAFETY: Nothing in a `struct gen_pool` is tied to a thread.

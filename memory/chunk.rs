@@ -40,6 +40,7 @@ use crate::{
 ///
 /// `allocator` has the pages at `virt`, which is where `memory` is mapped;
 /// `phys` is their physical address, and `page` the first page. All of that is in the filter.
+#[repr(C)]
 pub(crate) struct Chunk {
     allocator: Allocator,
     virt: NonNull<u8>,

@@ -24,7 +24,10 @@ use super::{
     growth,
     list::Member,
     page_count,
-    pool::Going,
+    pool::{
+        unusual,
+        Going, //
+    },
     request::{
         AllocRequest,
         Kind,
@@ -58,8 +61,9 @@ impl Pools {
     /// Takes a page of the pool that is asked first, at the first attempt, for a request without
     /// `phys_addr_ok`.
     ///
-    /// The page is counted as out. [`settle`](Self::settle) has to follow, with the second value
-    /// returned, unless that is 0. `None` for whatever is not that simple; [`alloc`](Self::alloc) serves it.
+    /// The page is counted as out. [`settle`](Self::settle) has to follow, under the same guard and with
+    /// the second value returned, unless that is 0. `None` for whatever is not that simple;
+    /// [`alloc`](Self::alloc) serves it.
     ///
     /// # Context
     ///
@@ -68,23 +72,20 @@ impl Pools {
     pub(crate) fn take_page(
         &self,
         guard: &rcu::Guard,
-        size: usize,
         zone: WantedZone,
         kind: Kind,
     ) -> Option<(Block, usize)> {
-        if size.wrapping_sub(1) >= PAGE_SIZE {
-            return None;
-        }
         let member = self.table.read(guard).first_of(zone)?;
 
-        if member.pool.kind != kind {
+        if member.kind != kind {
             return None;
         }
         let (page, was_last) = member.chunk.alloc_page()?;
-        let unsettled = member.pool.take(1) | usize::from(was_last);
-
+        let out = member.pool.take(1);
         // SAFETY: The page is of that chunk.
-        Some((unsafe { member.chunk.block(page, 1) }, unsettled))
+        let block = unsafe { member.chunk.block(page, 1) };
+
+        Some(with_rest(block, out, was_last))
     }
 
     /// As [`take_page`](Self::take_page), for more than a page, and from the first chunk of the pool
@@ -99,9 +100,10 @@ impl Pools {
     ) -> Option<(Block, usize)> {
         let chunks = self.table.read(guard);
         let count = page_count(size);
-        let pool = &chunks.first_of(zone)?.pool;
+        let first = chunks.first_of(zone)?;
+        let pool = &*first.pool;
 
-        if pool.kind != kind {
+        if first.kind != kind {
             return None;
         }
         let mut members = chunks.of(pool.zone).iter();
@@ -114,10 +116,11 @@ impl Pools {
             pool.figures.note_request(size);
             taken
         };
-        let unsettled = pool.take(count) | usize::from(was_last);
-
+        let out = pool.take(count);
         // SAFETY: The page is of that chunk.
-        Some((unsafe { member.chunk.block(page, count) }, unsettled))
+        let block = unsafe { member.chunk.block(page, count) };
+
+        Some(with_rest(block, out, was_last))
     }
 
     /// Does what a few of the blocks that were taken ask for, as `unsettled` says: notes that a word
@@ -151,7 +154,7 @@ impl Pools {
         }
         let member = self.table.read(guard).first_of(request.zone)?;
 
-        if member.pool.kind != request.kind {
+        if member.kind != request.kind {
             return None;
         }
         let (page, was_last) = member.chunk.alloc_page()?;
@@ -185,7 +188,7 @@ impl Pools {
         // Most that come here are served by the pool that is asked first, too.
         if let Some(Ok((member, page))) = chunks
             .first_of(request.zone)
-            .filter(|member| member.pool.kind == request.kind)
+            .filter(|first| first.kind == request.kind)
             .map(|first| take_from(chunks.of(first.pool.zone), request, count, Chunk::alloc))
         {
             // SAFETY: They were taken there.
@@ -332,6 +335,18 @@ impl Pools {
                 Err(Failure::NotServing)
             }
         }
+    }
+}
+
+/// A block, and what is left to do for it, by what [`Pool::take`](super::pool::Pool::take) returned,
+/// and whether a word is full now.
+/// For most nothing: two branches that are not taken, and no value to carry.
+#[inline(always)]
+fn with_rest(block: Block, out: usize, was_last: bool) -> (Block, usize) {
+    if out == 0 && !was_last {
+        (block, 0)
+    } else {
+        (block, unusual(out | 1))
     }
 }
 

@@ -5,9 +5,10 @@
 //! Any context but NMI, under RCU; nothing here takes a lock. The way out is in
 //! [`alloc`](super::alloc).
 
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
+use kernel::io::PhysAddr;
 use kernel::{
     bindings,
-    io::PhysAddr,
     page::{
         PAGE_SHIFT,
         PAGE_SIZE, //
@@ -66,68 +67,50 @@ impl Place for Virt {
     }
 }
 
-/// Its first page.
-///
-/// # Invariants
-///
-/// The page is valid.
+/// Its physical address.
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
 #[derive(Clone, Copy)]
-pub(crate) struct FirstPage(*mut bindings::page);
+pub(crate) struct Phys(PhysAddr);
 
-impl FirstPage {
-    /// Makes a place of the page that a block begins with.
-    ///
-    /// # Safety
-    ///
-    /// `page` is valid.
-    #[inline(always)]
-    pub(crate) unsafe fn new(page: *mut bindings::page) -> Self {
-        // INVARIANT: As promised by the caller.
-        Self(page)
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
+impl Place for Phys {
+    fn addr(self) -> u64 {
+        self.0
     }
 
-    /// Its physical address.
-    #[inline(always)]
-    fn phys(self) -> PhysAddr {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::page_to_phys(self.0) }
+    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.at_phys(self.0)
     }
 
-    /// Where all memory is mapped, which pools are if nothing is remapped.
-    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
     #[inline(always)]
-    fn virt(self) -> Virt {
-        // SAFETY: By the type invariants.
-        Virt(unsafe { bindings::page_to_virt(self.0) } as usize)
+    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
+        chunks.likely_at_phys(self.0)
     }
 }
 
-impl Place for FirstPage {
-    fn addr(self) -> u64 {
-        self.phys()
-    }
+/// The place of memory that begins with `page`.
+///
+/// # Safety
+///
+/// `page` is valid.
+#[cfg(CONFIG_DMA_DIRECT_REMAP)]
+#[inline(always)]
+pub(crate) unsafe fn first_page(page: *mut bindings::page) -> Phys {
+    // SAFETY: As promised by the caller.
+    Phys(unsafe { bindings::page_to_phys(page) })
+}
 
-    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
-        chunks.at_phys(self.phys())
-    }
-
-    #[cfg(CONFIG_DMA_DIRECT_REMAP)]
-    #[inline(always)]
-    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
-        chunks.likely_at_phys(self.phys())
-    }
-
-    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-    fn find(self, chunks: &Chunks) -> Option<(&Member, usize)> {
-        self.virt().find(chunks)
-    }
-
-    #[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
-    #[inline(always)]
-    fn find_likely(self, chunks: &Chunks) -> Option<(&Member, usize)> {
-        self.virt().find_likely(chunks)
-    }
+/// The place of memory that begins with `page`: where all memory is mapped, which pools are if
+/// nothing is remapped.
+///
+/// # Safety
+///
+/// `page` is valid.
+#[cfg(not(CONFIG_DMA_DIRECT_REMAP))]
+#[inline(always)]
+pub(crate) unsafe fn first_page(page: *mut bindings::page) -> Virt {
+    // SAFETY: As promised by the caller.
+    Virt(unsafe { bindings::page_to_virt(page) } as usize)
 }
 
 impl Pools {

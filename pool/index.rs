@@ -13,8 +13,8 @@ use kernel::{
 };
 
 use super::list::{
+    Kept,
     List,
-    Listed,
     Member, //
 };
 
@@ -52,7 +52,7 @@ const TRIES: usize = 32;
 /// - The number of slots is a power of two, at least 2; at least half of them are empty.
 /// - It is `1 << (32 - shift)`.
 pub(super) struct Index {
-    slots: KVVec<Option<Listed>>,
+    slots: KVVec<Option<Kept<Member>>>,
     /// Odd. Multiplied by it, granules get to different slots, if there is such a number.
     multiplier: u32,
     /// What leaves as many bits of a hash as there are slots.
@@ -114,7 +114,7 @@ impl Index {
         for members in list.zones() {
             for member in members.iter() {
                 // SAFETY: As promised by the caller.
-                let listed = unsafe { Listed::new(member) };
+                let kept = unsafe { Kept::new(member) };
                 let mut granules = granules_of(member, start);
                 let second = granules.start.wrapping_add(1);
 
@@ -124,7 +124,7 @@ impl Index {
                     granules.start = second;
                 }
                 for granule in granules {
-                    self.insert(granule, listed);
+                    self.insert(granule, kept);
                     apart &= self
                         .own(granule)
                         .is_some_and(|found| granules_of(found, start).contains(&granule));
@@ -135,7 +135,7 @@ impl Index {
     }
 
     /// Puts a chunk into the first slot from that of a granule which is empty.
-    fn insert(&mut self, granule: u64, member: Listed) {
+    fn insert(&mut self, granule: u64, member: Kept<Member>) {
         let mask = self.mask();
         let mut at = self.start(granule);
 
@@ -184,7 +184,7 @@ impl Index {
         // SAFETY: As promised by the caller.
         let slot = unsafe { &*self.slots.as_ptr().add(at) };
 
-        slot.as_ref().map(Listed::get)
+        slot.as_deref()
     }
 
     /// Finds the chunk that `addr` lies in, for which `page` returns a number. Returns both.

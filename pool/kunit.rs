@@ -18,7 +18,7 @@ use kernel::{
 
 use super::{
     free::{
-        FirstPage,
+        first_page,
         Free,
         Place,
         Virt, //
@@ -248,9 +248,11 @@ pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: 
 /// The way of most requests where there is one, as the DMA layer goes it.
 pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
     let (guard, request) = (rcu::read_lock(), request(zone, size));
-    let taken = pools
-        .take_page(&guard, size, request.zone, request.kind)
-        .or_else(|| pools.take_run(&guard, size, request.zone, request.kind));
+    let taken = match size {
+        1..=PAGE_SIZE => pools.take_page(&guard, request.zone, request.kind),
+        _ => None,
+    }
+    .or_else(|| pools.take_run(&guard, size, request.zone, request.kind));
 
     match taken {
         Some((block, 0)) => Ok(block),
@@ -267,7 +269,7 @@ pub(super) fn free(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
 
 fn free_page(pools: &Arc<Pools>, block: &Block, size: usize) -> bool {
     // SAFETY: That of a block is valid.
-    free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
+    free_at(pools, unsafe { first_page(block.page.as_ptr()) }, size)
 }
 
 fn free_at(pools: &Pools, at: impl Place, size: usize) -> bool {

@@ -2,7 +2,10 @@
 
 //! Lists of the chunks of all pools, of which states of the [`table`](super::table) are made.
 
-use core::ptr::NonNull;
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
 
 use kernel::{
     prelude::*,
@@ -11,7 +14,8 @@ use kernel::{
 
 use super::{
     index::granules,
-    pool::Pool, //
+    pool::Pool,
+    request::Kind, //
 };
 use crate::{
     memory::chunk::Chunk,
@@ -21,37 +25,64 @@ use crate::{
 /// A chunk, and the pool that it is part of.
 pub(crate) struct Member {
     pub(crate) chunk: Chunk,
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) pool: Kept<Pool>,
+    /// That of the pool.
+    pub(super) kind: Kind,
     /// The pool was created with less; it may go back.
     pub(super) is_added: bool,
+    _keeps: Arc<Pool>,
 }
 
-/// A member of a list, without a reference of its own.
+impl Member {
+    fn new(pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Self {
+        Self {
+            chunk,
+            // SAFETY: The reference that is kept here is dropped with it.
+            pool: unsafe { Kept::new(pool) },
+            kind: pool.kind,
+            is_added,
+            _keeps: pool.clone(),
+        }
+    }
+}
+
+/// What somebody else has a reference on, by its own address: that of an [`Arc`] is an addition away.
 ///
 /// # Invariants
 ///
-/// The list, or a copy of it, lives as long as this object.
+/// It lives as long as this object.
 #[repr(transparent)]
-#[derive(Clone, Copy)]
-pub(super) struct Listed(NonNull<Member>);
+pub(crate) struct Kept<T>(NonNull<T>);
 
-// SAFETY: As the shared reference that it is used as; a member can be shared.
-unsafe impl Send for Listed where Member: Sync {}
+// SAFETY: As the shared reference that it is used as.
+unsafe impl<T: Sync> Send for Kept<T> {}
 
 // SAFETY: As above.
-unsafe impl Sync for Listed where Member: Sync {}
+unsafe impl<T: Sync> Sync for Kept<T> {}
 
-impl Listed {
+impl<T> Kept<T> {
     /// # Safety
     ///
-    /// The list that has this member, or a copy of it, lives as long as the result.
-    pub(super) unsafe fn new(member: &Arc<Member>) -> Self {
+    /// There is a reference on it for as long as the result lives.
+    pub(super) unsafe fn new(object: &Arc<T>) -> Self {
         // INVARIANT: As promised by the caller.
-        Self(NonNull::from(&**member))
+        Self(NonNull::from(&**object))
     }
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Kept<T> {}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
 
     #[inline(always)]
-    pub(super) fn get(&self) -> &Member {
+    fn deref(&self) -> &T {
         // SAFETY: Valid by the type invariants.
         unsafe { self.0.as_ref() }
     }
@@ -68,12 +99,7 @@ pub(crate) struct List {
 impl List {
     /// The same list with one more chunk, of that pool. May sleep; on `ENOMEM` the chunk is given back.
     pub(super) fn with(&self, pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Result<Self> {
-        let member = Member {
-            chunk,
-            pool: pool.clone(),
-            is_added,
-        };
-        let member = Arc::new(member, GFP_KERNEL)?;
+        let member = Arc::new(Member::new(pool, chunk, is_added), GFP_KERNEL)?;
         let mut copy = self.without(None)?;
 
         copy.push(member)?;

@@ -365,10 +365,9 @@ impl Pool {
     }
 }
 
-/// What has to be attended to: a peak that somebody replaced by a lower one, or one that makes the
-/// pool low. Apart, so that the compiler takes it for rare.
+/// What a block that was taken asks for, which is not 0. Apart, so that the compiler takes it for rare.
 #[cold]
 #[inline(never)]
-fn unusual(peak: usize) -> usize {
-    peak
+pub(super) fn unusual(out: usize) -> usize {
+    out
 }

@@ -87,8 +87,10 @@ impl AllocRequest {
 pub(crate) struct WantedZone(usize);
 
 impl WantedZone {
-    /// The flags that ask for a zone.
-    const MASK: usize = (bindings::GFP_DMA | bindings::GFP_DMA32) as usize;
+    /// The flags that ask for a zone, and the one between them, which asks for nothing here: a mask
+    /// without a gap is an immediate of arm64.
+    const MASK: usize =
+        (bindings::GFP_DMA | bindings::__GFP_HIGHMEM | bindings::GFP_DMA32) as usize;
 
     /// What the flags of a request say.
     #[inline(always)]
@@ -129,9 +131,9 @@ impl<T> PerWantedZone<T> {
     }
 }
 
-/// The kind of memory that a request asks for, and a pool has: the bit of
-/// `__DMA_ATTR_ALLOC_CC_SHARED` in its attributes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The kind of memory that a request asks for, and a pool has: attributes, of which only
+/// `__DMA_ATTR_ALLOC_CC_SHARED` counts.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind(c_ulong);
 
 impl Kind {
@@ -140,7 +142,7 @@ impl Kind {
     /// What the attributes of a request say.
     #[inline(always)]
     pub(crate) fn of(attrs: c_ulong) -> Self {
-        Self(attrs & Self::SHARED)
+        Self(attrs)
     }
 
     /// Decrypted memory, or such that nobody encrypts or decrypts.
@@ -150,6 +152,14 @@ impl Kind {
 
     /// Whether the memory is decrypted.
     pub(crate) fn is_shared(self) -> bool {
-        self.0 != 0
+        self.0 & Self::SHARED != 0
+    }
+}
+
+impl PartialEq for Kind {
+    /// Compares that bit alone, and not two bits of which each was masked: an instruction less on arm64.
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        (self.0 ^ other.0) & Self::SHARED == 0
     }
 }

@@ -29,8 +29,8 @@ use kernel::{
 use super::{
     index::Index,
     list::{
+        Kept,
         List,
-        Listed,
         Member, //
     },
     pool::Pool,
@@ -46,9 +46,11 @@ use crate::{memory::chunk::Chunk, plan::zones::Zone, sync::read_once};
 /// # Invariants
 ///
 /// What `first`, `by_virt` and `by_phys` have is in `list`, which is dropped last.
+#[repr(C)]
 pub(crate) struct Chunks {
-    /// The first chunk of each pool, which serves most requests.
-    first: PerWantedZone<Option<Listed>>,
+    /// The first chunk of each pool, which serves most requests. At offset 0, so that arm64 needs no
+    /// instruction to add one.
+    first: PerWantedZone<Option<Kept<Member>>>,
     by_virt: Index,
     /// Elsewhere the physical address tells the one that CPUs use.
     #[cfg(CONFIG_DMA_DIRECT_REMAP)]
@@ -60,7 +62,7 @@ impl Chunks {
     #[inline(never)]
     fn new(list: List) -> Result<KBox<Self>> {
         // SAFETY: The list is part of the result, and dropped last.
-        let first = |zone| Some(unsafe { Listed::new(list.zones.get(zone).first()?) });
+        let first = |zone| Some(unsafe { Kept::new(list.zones.get(zone).first()?) });
 
         // INVARIANT: All of it is of `list`.
         let this = Self {
@@ -80,7 +82,7 @@ impl Chunks {
     /// The first chunk of a pool; `None` if there is no such pool.
     #[inline(always)]
     pub(crate) fn first_of(&self, wanted: WantedZone) -> Option<&Member> {
-        self.first.get(wanted).as_ref().map(Listed::get)
+        self.first.get(wanted).as_deref()
     }
 
     /// The chunks of one pool, in the order in which they were added.

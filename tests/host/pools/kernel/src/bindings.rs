@@ -34,6 +34,7 @@ pub type dma_pool_fail_reason = u32;
 pub const GFP_ATOMIC: gfp_t = 0x20;
 pub const GFP_KERNEL: gfp_t = 0xc0;
 pub const GFP_DMA: gfp_t = 0x1;
+pub const __GFP_HIGHMEM: gfp_t = 0x2;
 pub const GFP_DMA32: gfp_t = 0x4;
 pub const __GFP_NOWARN: gfp_t = 0x2000;
 pub const __GFP_RETRY_MAYFAIL: gfp_t = 0x4000;

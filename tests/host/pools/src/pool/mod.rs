@@ -46,7 +46,7 @@ use crate::{
 
 use super::{
     free::{
-        FirstPage,
+        first_page,
         Free,
         Place,
         Virt, //
@@ -98,9 +98,11 @@ fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Fai
     let (size, zone, kind) = (request.size, request.zone, request.kind);
 
     if !asks {
-        let taken = pools
-            .take_page(&guard, size, zone, kind)
-            .or_else(|| pools.take_run(&guard, size, zone, kind));
+        let taken = match size {
+            1..=PAGE_SIZE => pools.take_page(&guard, zone, kind),
+            _ => None,
+        }
+        .or_else(|| pools.take_run(&guard, size, zone, kind));
 
         match taken {
             Some((block, 0)) => return Ok(block),
@@ -121,7 +123,7 @@ fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Fai
 fn free(pools: &Pools, block: &Block, size: usize, by_page: bool) -> Free {
     if by_page {
         // SAFETY: That of a block is valid.
-        free_at(pools, unsafe { FirstPage::new(block.page.as_ptr()) }, size)
+        free_at(pools, unsafe { first_page(block.page.as_ptr()) }, size)
     } else {
         free_at(pools, Virt(block.virt.as_ptr() as usize), size)
     }

@@ -31,7 +31,7 @@ use crate::{
     bounded,
     entry::{
         self,
-        Caller, //
+        Call, //
     },
     module,
     published::Published,
@@ -88,18 +88,12 @@ impl Module {
 }
 
 /// A call of `kernel/dma/pool.c`, under RCU.
-#[derive(Clone, Copy)]
 struct UnderRcu<'a>(&'a rcu::Guard);
 
-// SAFETY: There is one section.
-unsafe impl Caller for UnderRcu<'_> {
-    type Section<'a>
-        = &'a rcu::Guard
-    where
-        Self: 'a;
+impl Call for UnderRcu<'_> {
     type Freed = Free;
 
-    fn section(&self) -> &rcu::Guard {
+    fn guard(&self) -> &rcu::Guard {
         self.0
     }
 
@@ -123,14 +117,16 @@ unsafe impl Caller for UnderRcu<'_> {
         null_mut()
     }
 
-    unsafe fn freed(
-        self,
-        free: Free,
-        _dev: *mut bindings::device,
-        _addr: u64,
-        _size: usize,
-    ) -> Free {
-        free
+    fn freed(self, is_ours: bool) -> Free {
+        if is_ours {
+            Free::Done
+        } else {
+            Free::Foreign
+        }
+    }
+
+    unsafe fn bad_free(self, _dev: *mut bindings::device, _addr: u64, _size: usize) -> Free {
+        Free::Bad
     }
 }
 
