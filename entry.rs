@@ -33,6 +33,7 @@ use crate::{
             PhysAddrOk,
             WantedZone, //
         },
+        table::serving,
         Block, //
     },
     published,
@@ -111,8 +112,9 @@ pub(crate) unsafe fn alloc(
     }
     let guard = call.guard();
     let taken = match size {
-        1..=PAGE_SIZE => crate::pools(guard)
-            .and_then(|pools| pools.take_page(guard, WantedZone::of(gfp), Kind::of(attrs))),
+        1..=PAGE_SIZE => {
+            serving(guard).and_then(|chunks| chunks.take_page(WantedZone::of(gfp), Kind::of(attrs)))
+        }
         _ => None,
     };
 
@@ -139,8 +141,8 @@ unsafe fn alloc_run(
     attrs: c_ulong,
 ) -> *mut bindings::page {
     let guard = call.guard();
-    let taken = crate::pools(guard)
-        .and_then(|pools| pools.take_run(guard, size, WantedZone::of(gfp), Kind::of(attrs)));
+    let taken = serving(guard)
+        .and_then(|chunks| chunks.take_run(size, WantedZone::of(gfp), Kind::of(attrs)));
 
     if let Some((block, unsettled)) = taken {
         // SAFETY: As promised by the caller; it was taken in this call.
@@ -274,9 +276,9 @@ pub(crate) unsafe fn free<C: Call>(
     size: usize,
 ) -> C::Freed {
     let guard = call.guard();
-    let done = match crate::pools(guard) {
+    let done = match serving(guard) {
         // SAFETY: As promised by the caller.
-        Some(pools) if !trace::traces_frees() => unsafe { pools.free_likely(guard, at, size) },
+        Some(chunks) if !trace::traces_frees() => unsafe { chunks.free_likely(at, size) },
         _ => false,
     };
 

@@ -49,6 +49,8 @@ impl Published {
     /// Has `pools` serve from here on. May sleep.
     pub(crate) fn new(pools: Arc<Pools>) -> Self {
         POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
+        // Last: who takes a block of theirs finds these pools.
+        pools.publish();
         Self {
             shrinker: Shrinker::new(&pools),
             pools,
@@ -60,6 +62,7 @@ impl Published {
         let pools = Arc::as_ptr(&self.pools).cast_mut();
 
         POOLS.store(pools.map_addr(|addr| addr | RETRACTED), Relaxed);
+        self.pools.retract();
     }
 }
 

@@ -57,25 +57,20 @@ enum AllocError {
     NotAddressable,
 }
 
-impl Pools {
+impl Chunks {
     /// Takes a page of the pool that is asked first, at the first attempt, for a request without
     /// `phys_addr_ok`.
     ///
-    /// The page is counted as out. [`settle`](Self::settle) has to follow, under the same guard and with
+    /// The page is counted as out. [`Pools::settle`] has to follow, in the same section of RCU and with
     /// the second value returned, unless that is 0. `None` for whatever is not that simple;
-    /// [`alloc`](Self::alloc) serves it.
+    /// [`Pools::alloc`] serves it.
     ///
     /// # Context
     ///
-    /// As [`alloc`](Self::alloc).
+    /// As [`Pools::alloc`].
     #[inline(always)]
-    pub(crate) fn take_page(
-        &self,
-        guard: &rcu::Guard,
-        zone: WantedZone,
-        kind: Kind,
-    ) -> Option<(Block, usize)> {
-        let member = self.table.read(guard).first_of(zone)?;
+    pub(crate) fn take_page(&self, zone: WantedZone, kind: Kind) -> Option<(Block, usize)> {
+        let member = self.first_of(zone)?;
 
         if member.kind != kind {
             return None;
@@ -93,20 +88,18 @@ impl Pools {
     #[inline(always)]
     pub(crate) fn take_run(
         &self,
-        guard: &rcu::Guard,
         size: usize,
         zone: WantedZone,
         kind: Kind,
     ) -> Option<(Block, usize)> {
-        let chunks = self.table.read(guard);
         let count = page_count(size);
-        let first = chunks.first_of(zone)?;
+        let first = self.first_of(zone)?;
         let pool = &*first.pool;
 
         if first.kind != kind {
             return None;
         }
-        let mut members = chunks.of(pool.zone).iter();
+        let mut members = self.of(pool.zone).iter();
         let member = members.find(|member| !member.chunk.seems_full())?;
         let (page, was_last) = if count == 1 {
             member.chunk.alloc_page()?
@@ -122,7 +115,9 @@ impl Pools {
 
         Some(with_rest(block, out, was_last))
     }
+}
 
+impl Pools {
     /// Does what a few of the blocks that were taken ask for, as `unsettled` says: notes that a word
     /// is full or a new peak, pins the module, asks for growth.
     ///
@@ -146,7 +141,7 @@ impl Pools {
         self.attend(member, page, page_count(size), unsettled)
     }
 
-    /// As [`take_page`](Self::take_page) and [`settle`](Self::settle), with a `phys_addr_ok`.
+    /// As [`Chunks::take_page`] and [`settle`](Self::settle), with a `phys_addr_ok`.
     #[inline(always)]
     pub(crate) fn alloc_page(&self, guard: &rcu::Guard, request: &AllocRequest) -> Option<Block> {
         if request.size.wrapping_sub(1) >= PAGE_SIZE {

@@ -113,22 +113,17 @@ pub(crate) unsafe fn first_page(page: *mut bindings::page) -> Virt {
     Virt(unsafe { bindings::page_to_virt(page) } as usize)
 }
 
-impl Pools {
+impl Chunks {
     /// Takes back a page, at the first attempt; most are.
     ///
-    /// Returns `false` if nothing was done; [`free`](Self::free) does it then, or knows why not.
+    /// Returns `false` if nothing was done; [`Pools::free`] does it then, or knows why not.
     ///
     /// # Safety
     ///
-    /// As for [`free`](Self::free).
+    /// As for [`Pools::free`].
     #[inline(always)]
-    pub(crate) unsafe fn free_likely(
-        &self,
-        guard: &rcu::Guard,
-        at: impl Place,
-        size: usize,
-    ) -> bool {
-        let Some((member, page)) = at.find_likely(self.table.read(guard)) else {
+    pub(crate) unsafe fn free_likely(&self, at: impl Place, size: usize) -> bool {
+        let Some((member, page)) = at.find_likely(self) else {
             return false;
         };
 
@@ -141,7 +136,9 @@ impl Pools {
         }
         done
     }
+}
 
+impl Pools {
     /// Takes back `size` bytes.
     ///
     /// # Context

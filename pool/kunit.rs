@@ -248,11 +248,12 @@ pub(super) unsafe extern "C" fn never(_: *mut bindings::device, _: PhysAddr, _: 
 /// The way of most requests where there is one, as the DMA layer goes it.
 pub(super) fn alloc(pools: &Arc<Pools>, zone: Zone, size: usize) -> Result<Block, Failure> {
     let (guard, request) = (rcu::read_lock(), request(zone, size));
+    let chunks = pools.table.read(&guard);
     let taken = match size {
-        1..=PAGE_SIZE => pools.take_page(&guard, request.zone, request.kind),
+        1..=PAGE_SIZE => chunks.take_page(request.zone, request.kind),
         _ => None,
     }
-    .or_else(|| pools.take_run(&guard, size, request.zone, request.kind));
+    .or_else(|| chunks.take_run(size, request.zone, request.kind));
 
     match taken {
         Some((block, 0)) => Ok(block),
@@ -277,7 +278,8 @@ fn free_at(pools: &Pools, at: impl Place, size: usize) -> bool {
 
     // SAFETY: The tests free what `alloc` returned, once, with its size.
     unsafe {
-        pools.free_likely(&guard, at, size) || pools.free(&guard, dev, at, size) == Free::Done
+        pools.table.read(&guard).free_likely(at, size)
+            || pools.free(&guard, dev, at, size) == Free::Done
     }
 }
 

@@ -127,6 +127,16 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
+    /// Has requests be served by these pools from here on. May sleep.
+    pub(crate) fn publish(&self) {
+        self.table.publish();
+    }
+
+    /// Ends that. Who has found them may still use them.
+    pub(crate) fn retract(&self) {
+        table::retract();
+    }
+
     /// The pool of a zone.
     pub(crate) fn pool(&self, zone: Zone) -> Option<&Arc<Pool>> {
         self.pools.get(zone).as_ref()

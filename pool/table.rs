@@ -8,7 +8,10 @@
 //! reference into a table as long as the RCU guard it was read under. Which chunks there should be
 //! is decided elsewhere.
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr::null_mut, //
+};
 
 use kernel::{
     io::PhysAddr,
@@ -17,6 +20,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            Full,
             Relaxed,
             Release, //
         },
@@ -123,6 +127,27 @@ impl Chunks {
     }
 }
 
+/// The current state of the table that serves, for those who have no time to ask a table for it. NULL if
+/// none does.
+///
+/// # Invariants
+///
+/// A state that was here is dropped only a grace period after it has gone from here.
+static SERVING: Atomic<*mut Chunks> = Atomic::new(null_mut());
+
+/// The current state of the table that serves. Any context; takes no lock.
+#[inline(always)]
+pub(crate) fn serving(_guard: &rcu::Guard) -> Option<&Chunks> {
+    // SAFETY: By its invariants what is there is valid for as long as the guard is held. It was written
+    // before the pointer was, with a release.
+    unsafe { read_once(&SERVING).as_ref() }
+}
+
+/// No table serves from here on. What was found before can be used until RCU's readers are gone.
+pub(super) fn retract() {
+    SERVING.store(null_mut(), Relaxed);
+}
+
 /// The current table.
 ///
 /// # Invariants
@@ -148,6 +173,14 @@ impl Table {
             _owns: PhantomData,
             update <- new_mutex!((), "dma_pool_table"),
         })
+    }
+
+    /// Has [`serving`] find this table from here on, until [`retract`]. May sleep; takes the table's mutex.
+    pub(super) fn publish(&self) {
+        let _update = self.update.lock();
+
+        // INVARIANT: The current state of this table; who replaces it replaces that, too.
+        SERVING.store(self.current.load(Relaxed), Release);
     }
 
     /// The current state. Any context; takes no lock.
@@ -225,10 +258,13 @@ impl Table {
 
     /// Publishes a new state and drops the old one. The caller holds the mutex.
     fn replace(&self, new: KBox<Chunks>) {
-        let old = self.current.load(Relaxed);
+        let (old, new) = (self.current.load(Relaxed), KBox::into_raw(new));
 
         // INVARIANT: The new box is owned by this object from here on, and the old one no longer.
-        self.current.store(KBox::into_raw(new), Release);
+        self.current.store(new, Release);
+        // INVARIANT: If this table serves, its state is the new one from here on.
+        let _ = SERVING.cmpxchg(old, new, Full);
+
         rcu::synchronize_rcu();
         // SAFETY: The pointer is that of a box, by the type invariants. No reader can have it any
         // more.

@@ -98,11 +98,12 @@ fn alloc(pools: &Pools, request: &AllocRequest, asks: bool) -> Result<Block, Fai
     let (size, zone, kind) = (request.size, request.zone, request.kind);
 
     if !asks {
+        let chunks = pools.table.read(&guard);
         let taken = match size {
-            1..=PAGE_SIZE => pools.take_page(&guard, zone, kind),
+            1..=PAGE_SIZE => chunks.take_page(zone, kind),
             _ => None,
         }
-        .or_else(|| pools.take_run(&guard, size, zone, kind));
+        .or_else(|| chunks.take_run(size, zone, kind));
 
         match taken {
             Some((block, 0)) => return Ok(block),
@@ -134,7 +135,7 @@ fn free_at(pools: &Pools, at: impl Place, size: usize) -> Free {
 
     // SAFETY: What is no block that is out is noticed.
     unsafe {
-        if pools.free_likely(&guard, at, size) {
+        if pools.table.read(&guard).free_likely(at, size) {
             return Free::Done;
         }
         pools.free(&guard, dev, at, size)

@@ -34,7 +34,12 @@ use crate::{
 use crate::pool::{
     list::List,
     pool::Pool,
-    table::Table, //
+    table::{
+        retract,
+        serving,
+        Chunks,
+        Table, //
+    },
 };
 
 /// A table whose pool has one chunk of one page, and the memory of the machine.
@@ -50,10 +55,11 @@ impl Tables {
         rcu::has_grace_periods();
         let mut list = List::default();
         let pool = Pool::new(Zone::Dma32, PAGE_SIZE, false, &mut list);
-        let table = Arc::pin_init(Table::new(list), GFP_KERNEL);
+        let table = Arc::pin_init(Table::new(list), GFP_KERNEL).expect("there is memory");
 
+        table.publish();
         Rc::new(Self {
-            table: table.expect("there is memory"),
+            table,
             pool: pool.ok().flatten().expect("there is memory"),
             frames: (0..4).map(|_| UnsafeCell::new(0)).collect(),
         })
@@ -87,10 +93,13 @@ impl Tables {
         }
     }
 
-    /// Takes a page of the last chunk, and returns its address.
+    /// Takes a page of the last chunk that serves, and returns its address.
     fn take(&self) -> Option<usize> {
-        let guard = rcu::read_lock();
-        let chunks = self.table.read(&guard);
+        self.take_from(serving(&rcu::read_lock())?)
+    }
+
+    /// Takes a page of the last of these chunks.
+    fn take_from(&self, chunks: &Chunks) -> Option<usize> {
         let member = chunks.of(Zone::Dma32).last()?;
         let (page, _) = member.chunk.alloc_page()?;
 
@@ -110,12 +119,20 @@ impl Tables {
 
     fn check(&self, chunks: usize) {
         let guard = rcu::read_lock();
+        let current = self.table.read(&guard);
 
-        assert_eq!(self.table.read(&guard).of(Zone::Dma32).len(), chunks);
+        assert_eq!(current.of(Zone::Dma32).len(), chunks);
+        assert!(serving(&guard).is_some_and(|chunks| std::ptr::eq(chunks, current)));
         assert_eq!(
             kernel::sync::atomic::Atomic::load(&self.pool.size, kernel::sync::atomic::Relaxed),
             chunks * PAGE_SIZE
         );
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        retract();
     }
 }
 
@@ -126,6 +143,26 @@ fn a_chunk_that_comes_beside_a_reader() {
         let other = tables.clone();
         let thread = spawn(move || {
             if let Some(virt) = other.take() {
+                other.give_back(virt);
+            }
+        });
+
+        tables.add();
+        thread.join().unwrap();
+        tables.check(2);
+    });
+}
+
+/// As those do that do not ask for what serves: a search, a free at the second attempt, the figures.
+#[test]
+fn a_chunk_that_comes_beside_who_asks_the_table() {
+    let name = "a chunk that comes beside who asks the table";
+
+    explore(name, bounded(56, 2), || {
+        let tables = Tables::new();
+        let other = tables.clone();
+        let thread = spawn(move || {
+            if let Some(virt) = other.take_from(other.table.read(&rcu::read_lock())) {
                 other.give_back(virt);
             }
         });
