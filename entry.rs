@@ -43,8 +43,8 @@ use crate::{
     },
 };
 
-/// A call of the DMA layer, in a section of RCU that ends when it is answered: before memory is zeroed or
-/// people are told.
+/// A call of the DMA layer, in a section of RCU that ends when it is answered: before memory is zeroed
+/// or people are told.
 pub(crate) trait Call: Sized {
     /// Whether memory was from the pools.
     type Freed;

@@ -50,7 +50,9 @@ impl Published {
     pub(crate) fn new(pools: Arc<Pools>) -> Self {
         POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
         // Last: who takes a block of theirs finds these pools.
-        pools.publish();
+        //
+        // SAFETY: There is one `Published` at a time, and `drop` does that.
+        unsafe { pools.publish() };
         Self {
             shrinker: Shrinker::new(&pools),
             pools,

@@ -127,9 +127,15 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    /// Has requests be served by these pools from here on. May sleep.
-    pub(crate) fn publish(&self) {
-        self.table.publish();
+    /// Has requests be served by these pools at the first attempt, until [`retract`](Self::retract).
+    /// May sleep.
+    ///
+    /// # Safety
+    ///
+    /// No others are. After [`retract`](Self::retract) a grace period passes before these are dropped.
+    pub(crate) unsafe fn publish(&self) {
+        // SAFETY: As promised by the caller, as the table is part of the pools.
+        unsafe { self.table.publish() };
     }
 
     /// Ends that. Who has found them may still use them.

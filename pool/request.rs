@@ -157,7 +157,8 @@ impl Kind {
 }
 
 impl PartialEq for Kind {
-    /// Compares that bit alone, and not two bits of which each was masked: an instruction less on arm64.
+    /// Compares that bit alone, and not two bits of which each was masked: an instruction less on
+    /// arm64.
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
         (self.0 ^ other.0) & Self::SHARED == 0

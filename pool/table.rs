@@ -127,8 +127,8 @@ impl Chunks {
     }
 }
 
-/// The current state of the table that serves, for those who have no time to ask a table for it. NULL if
-/// none does.
+/// The current state of the table that serves, for those who have no time to ask a table for it.
+/// NULL if none does.
 ///
 /// # Invariants
 ///
@@ -175,11 +175,17 @@ impl Table {
         })
     }
 
-    /// Has [`serving`] find this table from here on, until [`retract`]. May sleep; takes the table's mutex.
-    pub(super) fn publish(&self) {
+    /// Has [`serving`] find this table from here on, until [`retract`]. May sleep; takes the table's
+    /// mutex.
+    ///
+    /// # Safety
+    ///
+    /// No other table serves. After [`retract`] a grace period passes before this one is dropped.
+    pub(super) unsafe fn publish(&self) {
         let _update = self.update.lock();
 
-        // INVARIANT: The current state of this table; who replaces it replaces that, too.
+        // INVARIANT: The current state of this table. Who replaces it replaces that, too, and the
+        // last one is dropped as promised by the caller.
         SERVING.store(self.current.load(Relaxed), Release);
     }
 

@@ -57,7 +57,8 @@ impl Tables {
         let pool = Pool::new(Zone::Dma32, PAGE_SIZE, false, &mut list);
         let table = Arc::pin_init(Table::new(list), GFP_KERNEL).expect("there is memory");
 
-        table.publish();
+        // SAFETY: It is the only one; whoever reads it is gone when it is dropped.
+        unsafe { table.publish() };
         Rc::new(Self {
             table,
             pool: pool.ok().flatten().expect("there is memory"),
