@@ -70,7 +70,7 @@ pub(super) unsafe fn chunk_of(pool: NonNull<bindings::gen_pool>) -> *mut binding
     unsafe { (*pool.as_ptr()).chunks.next.cast() }
 }
 
-/// An allocator of the pages of one chunk.
+/// An allocator of the pages of one chunk. `pages` is last, see [`Chunk`](super::chunk::Chunk).
 ///
 /// # Invariants
 ///

@@ -36,6 +36,8 @@ use crate::{
 
 /// One contiguous piece of a pool, with the allocator of its pages.
 ///
+/// In this order, so that a free loads `virt` and the number of pages before it at once.
+///
 /// # Invariants
 ///
 /// `allocator` has the pages at `virt`, which is where `memory` is mapped;

@@ -5,8 +5,9 @@
 //! The table is published copy-on-write: whoever changes it makes a new one, publishes that, waits
 //! for an RCU grace period and drops the old. A chunk that is taken away is claimed whole before, so
 //! that nothing of it is or gets out. A chunk lives as long as a table that lists it, and a
-//! reference into a table as long as the RCU guard it was read under. Which chunks there should be
-//! is decided elsewhere.
+//! reference into a table as long as the RCU guard it was read under. The one table that serves
+//! requests is also found without going by who owns it. Which chunks there should be is decided
+//! elsewhere.
 
 use core::{
     marker::PhantomData,
