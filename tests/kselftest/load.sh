@@ -142,7 +142,8 @@ cma_given_back() {
 
 # More than CMA has: the rest comes from the page allocator, and nobody says
 # anything, as the pool is as large as it should be. A piece is from one of the two;
-# with pages of 64 KiB all is one piece.
+# with pages of 64 KiB all is one piece. CMA lends its pages to others, and one that
+# cannot move for a moment keeps it from giving a piece of 4 MiB: that is so for two at most.
 cma_exhausted() {
 	local before with size
 	before=$(meminfo CmaFree)
@@ -150,7 +151,7 @@ cma_exhausted() {
 	must_load "coherent_pool=kernel:$size" || return
 	with=$(meminfo CmaFree)
 	expect_equal "size of the kernel pool" "$(size_of kernel)" "$size"
-	[ "$with" -le 4194304 ] || [ "$(largest_block)" -ge "$size" ] ||
+	[ "$with" -le 8388608 ] || [ "$(largest_block)" -ge "$size" ] ||
 		fail_with "the kernel pool left $with bytes of CMA"
 	log_has_not "alloc failed" "memory is short"
 	must_unload
