@@ -51,6 +51,7 @@ CALLS = (
 )
 # Pools that are built in grow but once.
 ONCE = "calls_kernel_4096_1500"
+TWO_CPUS = "pairs on two CPUs"
 HOOK = "hook in front of C, alloc 4 KiB"
 RAMP = "ramp_kernel_160"
 
@@ -107,7 +108,7 @@ def throughput(found, forms):
         for pools in ("c", *forms)
     }
     return {
-        "pairs on two CPUs": Figures(
+        TWO_CPUS: Figures(
             "times C", {pools: round(done / two["c"], 2) for pools, done in two.items()}
         ),
         "pairs, gain by a second CPU": Figures(

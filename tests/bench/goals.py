@@ -147,6 +147,12 @@ def judge_one(row, form, figures, before, arch):
     return verdict
 
 
+def is_met(goals, measured, operation, arch, forms):
+    """Whether the goal is met in each form, by a figure that is held against nothing else."""
+    row, figures = goals[operation], measured[operation]
+    return not any(judge_one(row, form, figures, None, arch).reasons for form in forms)
+
+
 def judge(goals, measured, baseline, arch, forms):
     """A verdict for each figure that there is or should be.
 

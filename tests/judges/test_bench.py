@@ -260,6 +260,13 @@ def test_longest():
         longest(found, FORMS)
 
 
+@pytest.mark.parametrize(("module", "met"), [(1.15, True), (1.14, False)])
+def test_what_is_measured_again(module, met):
+    """Once more what one form missed by the clock, and nothing else."""
+    figures = {"two CPUs": Figures("times C", {"c": 1, "module": module, "builtin": 1.4})}
+    assert goals.is_met(GOALS, figures, "two CPUs", "x86_64", FORMS) is met
+
+
 def test_two_guests_at_two_speeds():
     """A machine that is busy while one of them runs does not change the ratio."""
     found = {}
