@@ -195,7 +195,7 @@ unsafe fn settle(
     // Not those that serve: if they do no more, the module cannot be pinned, and has to have the
     // block back.
     //
-    // SAFETY: As promised by the caller.
+    // SAFETY: The block was taken in this call, as promised by the caller, and so in this section.
     let pools = unsafe { published::latest(guard) };
 
     match pools.settle(guard, virt.as_ptr() as usize, size, unsettled) {

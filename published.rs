@@ -51,7 +51,8 @@ impl Published {
         POOLS.store(Arc::as_ptr(&pools).cast_mut(), Release);
         // Last: who takes a block of theirs finds these pools.
         //
-        // SAFETY: There is one `Published` at a time, and `drop` does that.
+        // SAFETY: There is one `Published` at a time. Its `drop` retracts the pools, and waits for a
+        // grace period before it drops its reference.
         unsafe { pools.publish() };
         Self {
             shrinker: Shrinker::new(&pools),

@@ -113,8 +113,6 @@ impl Index {
 
         for members in list.zones() {
             for member in members.iter() {
-                // SAFETY: As promised by the caller.
-                let kept = unsafe { Kept::new(member) };
                 let mut granules = granules_of(member, start);
                 let second = granules.start.wrapping_add(1);
 
@@ -124,7 +122,8 @@ impl Index {
                     granules.start = second;
                 }
                 for granule in granules {
-                    self.insert(granule, kept);
+                    // SAFETY: As promised by the caller.
+                    self.insert(granule, unsafe { Kept::new(member) });
                     apart &= self
                         .own(granule)
                         .is_some_and(|found| granules_of(found, start).contains(&granule));

@@ -37,7 +37,7 @@ impl Member {
     fn new(pool: &Arc<Pool>, chunk: Chunk, is_added: bool) -> Self {
         Self {
             chunk,
-            // SAFETY: The reference that is kept here is dropped with it.
+            // SAFETY: `_keeps` is a reference on it for as long as the member exists.
             pool: unsafe { Kept::new(pool) },
             kind: pool.kind,
             is_added,
@@ -47,6 +47,7 @@ impl Member {
 }
 
 /// What somebody else has a reference on, by its own address: that of an [`Arc`] is an addition away.
+/// It cannot be copied, as a copy could live longer than the reference.
 ///
 /// # Invariants
 ///
@@ -69,14 +70,6 @@ impl<T> Kept<T> {
         Self(NonNull::from(&**object))
     }
 }
-
-impl<T> Clone for Kept<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Kept<T> {}
 
 impl<T> Deref for Kept<T> {
     type Target = T;
